@@ -1,0 +1,1 @@
+"""Recordings and rough Khmer transcripts in, an aligned speech dataset out."""

@@ -1,0 +1,121 @@
+"""The contract: what a recording, a clip and a rejected stretch are, and their columns.
+
+Both halves of the project meet in `CLIP_FEATURES`: `khmer_aligned` writes it, `khmer_whisper`
+reads it, and whoever calls `load_dataset` on a published dataset gets it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from datasets import Audio, Features, List, Value
+
+SAMPLE_RATE = 16_000  # Hz; of every waveform inside the project and of every clip
+MAX_CLIP_SECONDS = 30.0  # Whisper's window
+MAX_CLIP_SAMPLES = int(MAX_CLIP_SECONDS * SAMPLE_RATE)
+MAX_CLIP_TOKENS = 220  # what openai-whisper and faster-whisper decode at most, less the prompt
+MAX_LABEL_TOKENS = 440  # what transformers decodes at most, less the prompt
+
+Span = tuple[int, int]  # [start, end) in characters
+
+
+class UserError(Exception):
+    """Something the user can mend: one line that names the file, the span and the way out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """One audio file, or the stretch [start, end) seconds of it, and its rough transcript."""
+
+    id: str  # the file's name without its ending
+    audio: Path | bytes
+    text: str  # as read, nothing normalized
+    path: str  # what an error calls it
+    speaker: str | None = None
+    split: str | None = None  # train, validation or test where the source decides
+    start: float | None = None  # seconds in the file
+    end: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A spoken word; seconds from the clip's start, score 0-1."""
+
+    text: str
+    start: float
+    end: float
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """A stretch that Whisper can learn from; `start` and `end` are seconds in the recording."""
+
+    id: str
+    audio: bytes  # mono FLAC at SAMPLE_RATE
+    text: str  # written form: an exact slice of the canonical transcript
+    spoken: str  # read aloud: numbers, signs and the repetition sign in words; what was aligned
+    words: list[Word]
+    duration: float  # seconds
+    score: float  # mean probability of the aligned tokens
+    recording: str
+    speaker: str | None
+    start: float
+    end: float
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A stretch that did not become a clip, and why."""
+
+    recording: str
+    start: float | None  # seconds in the recording; None where nothing could be timed
+    end: float | None
+    text: str  # raw characters; "" for audio without text
+    reason: str
+    figures: dict[str, Any] = field(default_factory=dict)
+
+    def as_row(self) -> dict[str, Any]:
+        """The line of rejected.jsonl."""
+        return asdict(self)
+
+
+CLIP_FEATURES = Features(
+    {
+        "id": Value("string"),
+        "audio": Audio(sampling_rate=SAMPLE_RATE),
+        "text": Value("string"),
+        "spoken": Value("string"),
+        "words": List(
+            {
+                "text": Value("string"),
+                "start": Value("float32"),
+                "end": Value("float32"),
+                "score": Value("float32"),
+            }
+        ),
+        "duration": Value("float32"),
+        "score": Value("float32"),
+        "recording": Value("string"),
+        "speaker": Value("string"),
+        "start": Value("float64"),
+        "end": Value("float64"),
+    }
+)
+
+# The audio stays in its container until the aligner reads it: decoding in `datasets` would need
+# torchcodec and with it the system's FFmpeg.
+RECORDING_FEATURES = Features(
+    {
+        "id": Value("string"),
+        "audio": {"bytes": Value("large_binary"), "path": Value("string")},
+        "text": Value("string"),
+        "path": Value("string"),
+        "speaker": Value("string"),
+        "split": Value("string"),
+        "start": Value("float64"),
+        "end": Value("float64"),
+    }
+)
