@@ -1,6 +1,7 @@
 import pytest
-from khmer_whisper.demo.tokenizer import byte_tokenizer
 from transformers import AutoTokenizer, WhisperTokenizer
+
+from khmer_whisper.demo.tokenizer import byte_tokenizer
 
 TEXTS = [
     "ថ្ងៃនេះ ខ្ញុំទៅផ្សារ ទិញត្រី ២គីឡូ។",
