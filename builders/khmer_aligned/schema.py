@@ -18,6 +18,8 @@ MAX_CLIP_SAMPLES = int(MAX_CLIP_SECONDS * SAMPLE_RATE)
 MAX_CLIP_TOKENS = 220  # what openai-whisper and faster-whisper decode at most, less the prompt
 MAX_LABEL_TOKENS = 440  # what transformers decodes at most, less the prompt
 
+SPLITS = ("train", "validation", "test")
+
 Span = tuple[int, int]  # [start, end) in characters
 
 
@@ -29,14 +31,16 @@ class UserError(Exception):
 class Recording:
     """One audio file, or the stretch [start, end) seconds of it, and its rough transcript."""
 
-    id: str  # the file's name without its ending
-    audio: Path | bytes
+    id: str  # unique: `recording`, and the stretch where there is one
+    recording: str  # the file's name without its ending
+    audio: Path | bytes | None  # None only with a problem
     text: str  # as read, nothing normalized
     path: str  # what an error calls it
     speaker: str | None = None
     split: str | None = None  # train, validation or test where the source decides
     start: float | None = None  # seconds in the file
     end: float | None = None
+    problem: str | None = None  # why it cannot be aligned: it becomes a rejection
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +114,14 @@ CLIP_FEATURES = Features(
 RECORDING_FEATURES = Features(
     {
         "id": Value("string"),
-        "audio": {"bytes": Value("large_binary"), "path": Value("string")},
+        "recording": Value("string"),
+        "audio": {"bytes": Value("binary"), "path": Value("string")},
         "text": Value("string"),
         "path": Value("string"),
         "speaker": Value("string"),
         "split": Value("string"),
         "start": Value("float64"),
         "end": Value("float64"),
+        "problem": Value("string"),
     }
 )

@@ -1,0 +1,1 @@
+"""Acoustic models that give emissions, and the path through them."""

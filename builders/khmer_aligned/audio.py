@@ -1,0 +1,146 @@
+"""Any audio file to mono float32 at 16 kHz, and samples to FLAC bytes.
+
+Files are decoded block by block and resampled on the way, so hours of 48 kHz stereo never stand
+in memory at their own rate.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+import numpy as np
+import soundfile as sf
+import soxr
+
+from khmer_aligned.schema import SAMPLE_RATE, UserError
+
+SUFFIXES = frozenset(
+    [
+        ".wav",
+        ".flac",
+        ".mp3",
+        ".ogg",
+        ".oga",
+        ".opus",
+        ".aif",
+        ".aiff",
+        ".au",
+        ".m4a",
+        ".mp4",
+        ".m4b",
+        ".aac",
+        ".webm",
+        ".mka",
+        ".mkv",
+    ]
+)
+_BLOCK = 1 << 18  # samples a channel
+
+
+def load(
+    source: Path | bytes, *, name: str, start: float | None = None, end: float | None = None
+) -> np.ndarray:
+    """Decode `source` to a mono float32 waveform (n,) at `SAMPLE_RATE`, within [-1, 1] or so.
+
+    Channels are averaged. `start` and `end` are seconds; `name` is what errors call the file.
+    libsndfile reads it (wav, flac, mp3, ogg, opus), else FFmpeg through PyAV (m4a, mp4, webm).
+    """
+    data = _bytes_of(source, name)
+    try:
+        try:
+            rate, blocks = _sndfile_blocks(data)
+        except sf.LibsndfileError:
+            rate, blocks = _ffmpeg_blocks(data, name)
+        first = round((start or 0.0) * rate)
+        last = None if end is None else round(end * rate)
+        waveform = _resample(_stretch(blocks, first, last), rate)
+    except (sf.LibsndfileError, av.error.FFmpegError) as error:
+        raise UserError(
+            f"{name}: cannot be decoded ({_one_line(error)}); convert it, or leave it out"
+        ) from error
+    if len(waveform) == 0:
+        where = "" if start is None and end is None else f" between {start or 0} s and {end} s"
+        raise UserError(f"{name}: holds no audio{where}")
+    if not np.isfinite(waveform).all():
+        raise UserError(f"{name}: holds samples that are not numbers (NaN or infinite)")
+    return waveform
+
+
+def encode_flac(samples: np.ndarray) -> bytes:
+    """A mono waveform (n,) at `SAMPLE_RATE` as 16-bit FLAC; what exceeds [-1, 1] is clipped."""
+    buffer = io.BytesIO()
+    sf.write(buffer, np.clip(samples, -1.0, 1.0), SAMPLE_RATE, format="FLAC", subtype="PCM_16")
+    return buffer.getvalue()
+
+
+def _bytes_of(source: Path | bytes, name: str) -> Path | bytes:
+    if isinstance(source, bytes):
+        if not source:
+            raise UserError(f"{name}: is an empty file")
+        return source
+    try:
+        if source.stat().st_size == 0:
+            raise UserError(f"{name}: is an empty file")
+        with source.open("rb"):
+            return source
+    except OSError as error:
+        raise UserError(f"{name}: cannot be opened ({error.strerror})") from error
+
+
+def _sndfile_blocks(data: Path | bytes) -> tuple[int, Iterator[np.ndarray]]:
+    file = sf.SoundFile(io.BytesIO(data) if isinstance(data, bytes) else data)
+
+    def blocks() -> Iterator[np.ndarray]:
+        with file:
+            while len(block := file.read(_BLOCK, dtype="float32", always_2d=True)):
+                yield block.mean(axis=1)
+
+    return file.samplerate, blocks()
+
+
+def _ffmpeg_blocks(data: Path | bytes, name: str) -> tuple[int, Iterator[np.ndarray]]:
+    container = av.open(io.BytesIO(data) if isinstance(data, bytes) else str(data))
+    if not container.streams.audio:
+        container.close()
+        raise UserError(f"{name}: holds no audio stream")
+    stream = container.streams.audio[0]
+    to_float = av.AudioResampler(format="fltp")
+
+    def blocks() -> Iterator[np.ndarray]:
+        with container:
+            for frame in container.decode(stream):
+                for plain in to_float.resample(frame):
+                    yield plain.to_ndarray().mean(axis=0)
+
+    return stream.rate, blocks()
+
+
+def _stretch(blocks: Iterator[np.ndarray], first: int, last: int | None) -> Iterator[np.ndarray]:
+    """Samples [first, last) of the blocks; mp3 has no exact seek, so what precedes is decoded."""
+    position = 0
+    for block in blocks:
+        stop = len(block) if last is None else min(len(block), last - position)
+        begin = max(0, first - position)
+        if begin < stop:
+            yield block[begin:stop]
+        position += len(block)
+        if last is not None and position >= last:
+            return
+
+
+def _resample(blocks: Iterator[np.ndarray], rate: int) -> np.ndarray:
+    """Blocks at `rate` to one waveform at `SAMPLE_RATE`, by libsoxr at high quality."""
+    if rate == SAMPLE_RATE:
+        parts = list(blocks)
+    else:
+        stream = soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32", quality="HQ")
+        parts = [stream.resample_chunk(block) for block in blocks]
+        parts.append(stream.resample_chunk(np.zeros(0, np.float32), last=True))
+    return np.concatenate(parts) if parts else np.zeros(0, np.float32)
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split()).removesuffix(".")
