@@ -1,0 +1,133 @@
+"""A dataset of sounds a tiny model can tell apart, and that model."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from datasets import Dataset
+from khmer_aligned.audio import encode_flac
+from khmer_aligned.schema import CLIP_FEATURES, SAMPLE_RATE
+from khmer_whisper import model as models
+from khmer_whisper.demo.tokenizer import byte_tokenizer
+from khmer_whisper.labels import Labeller
+from transformers import WhisperConfig, WhisperFeatureExtractor, WhisperForConditionalGeneration
+
+# Each word has a chord of its own: a sound with a spelling.
+WORDS = {"ទឹក": (300, 900), "ឆ្កែ": (500, 1500), "ល្អ": (700, 2500), "ធំ": (1100, 3500)}
+WORD_SECONDS = 0.4
+WINDOW_SECONDS = 2
+
+
+def sound(words: list[str], seed: int) -> np.ndarray:
+    """The chords of `words`, 0.4 s each, with a little noise: (n,) float32."""
+    generator = np.random.default_rng(seed)
+    time = np.arange(int(WORD_SECONDS * SAMPLE_RATE)) / SAMPLE_RATE
+    envelope = np.sin(np.pi * time / WORD_SECONDS)
+    parts = [
+        sum(np.sin(2 * np.pi * f * generator.uniform(0.97, 1.03) * time) for f in WORDS[w])
+        * envelope
+        for w in words
+    ]
+    wave = 0.2 * np.concatenate(parts)
+    return (wave + 0.005 * generator.standard_normal(len(wave))).astype(np.float32)
+
+
+def clip(number: int, words: list[str], recording: str, **changes) -> dict:
+    """A row with the columns of a clip."""
+    samples = sound(words, seed=number)
+    duration = len(samples) / SAMPLE_RATE
+    times = [
+        {"text": w, "start": i * WORD_SECONDS, "end": (i + 1) * WORD_SECONDS, "score": 0.9}
+        for i, w in enumerate(words)
+    ]
+    return {
+        "id": f"{recording}-{number:05}",
+        "audio": {"bytes": encode_flac(samples), "path": None},
+        "text": " ".join(words),
+        "spoken": "".join(words),
+        "words": times,
+        "duration": duration,
+        "score": 0.9,
+        "recording": recording,
+        "speaker": None,
+        "start": number * 3.0,
+        "end": number * 3.0 + duration,
+    } | changes
+
+
+def write_dataset(folder: Path, splits: dict[str, list[dict]]) -> Path:
+    """The layout of a built folder."""
+    (folder / "data").mkdir(parents=True)
+    for split, rows in splits.items():
+        columns = {name: [row[name] for row in rows] for name in CLIP_FEATURES}
+        # Over a plain struct, as encoding Audio would need torchcodec.
+        plain = CLIP_FEATURES.copy()
+        plain["audio"] = {"bytes": "binary", "path": "string"}
+        table = Dataset.from_dict(columns).cast_column("audio", CLIP_FEATURES["audio"])
+        table = table.cast(CLIP_FEATURES)
+        table.to_parquet(str(folder / "data" / f"{split}-00000-of-00001.parquet"))
+    (folder / "README.md").write_text("---\nlanguage: km\n---\nsounds\n", encoding="utf-8")
+    return folder
+
+
+def random_words(number: int) -> list[str]:
+    generator = np.random.default_rng(1_000 + number)
+    return [list(WORDS)[i] for i in generator.integers(len(WORDS), size=generator.integers(1, 3))]
+
+
+@pytest.fixture(scope="session")
+def dataset(tmp_path_factory) -> Path:
+    """64 training, 8 validation and 12 test clips of one or two words."""
+    sizes = {"train": 64, "validation": 8, "test": 12}
+    first = {"train": 0, "validation": 100, "test": 200}
+    splits = {
+        split: [
+            clip(first[split] + i, random_words(first[split] + i), f"{split}{i // 4}")
+            for i in range(size)
+        ]
+        for split, size in sizes.items()
+    }
+    return write_dataset(tmp_path_factory.mktemp("sounds"), splits)
+
+
+def tiny_model() -> models.Whisper:
+    """A Whisper of 0.2 M parameters with a window of 2 s, in memory, the same each time."""
+    tokenizer = byte_tokenizer()
+    end = tokenizer.eos_token_id
+    torch.manual_seed(0)
+    model = WhisperForConditionalGeneration(
+        WhisperConfig(
+            vocab_size=len(tokenizer),
+            num_mel_bins=40,
+            d_model=64,
+            encoder_layers=1,
+            decoder_layers=1,
+            encoder_attention_heads=2,
+            decoder_attention_heads=2,
+            encoder_ffn_dim=128,
+            decoder_ffn_dim=128,
+            max_source_positions=WINDOW_SECONDS * 50,
+            max_target_positions=64,
+            decoder_start_token_id=end + 1,
+            pad_token_id=end,
+            bos_token_id=end,
+            eos_token_id=end,
+        )
+    ).eval()
+    labeller = Labeller(tokenizer)
+    model.generation_config = models.generation_config(model, labeller)
+    extractor = WhisperFeatureExtractor(feature_size=40, chunk_length=WINDOW_SECONDS)
+    return models.Whisper(model, tokenizer, extractor, labeller, None)
+
+
+@pytest.fixture
+def tiny() -> models.Whisper:
+    return tiny_model()
+
+
+@pytest.fixture(scope="session")
+def tiny_folder(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("tiny")
+    tiny_model().save(folder)
+    return folder

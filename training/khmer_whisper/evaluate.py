@@ -1,0 +1,104 @@
+"""A model on a split: predictions first, then scores from them, with everything they depend on."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+
+from khmer_aligned.schema import UserError
+
+from khmer_whisper import data, decode, metrics
+from khmer_whisper.data import LeftOut, Splits
+from khmer_whisper.decode import Prediction
+from khmer_whisper.model import Whisper
+
+LIBRARIES = ("khmer-aligned", "khmercut", "jiwer", "torch", "transformers", "datasets", "numpy")
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """One model's predictions on one split, and what they score."""
+
+    split: str
+    predictions: list[Prediction]
+    scores: metrics.Scores
+    left_out: list[LeftOut]  # clips longer than the model's window
+
+    def rows(self) -> list[dict]:
+        """The lines of predictions.jsonl."""
+        return [asdict(prediction) for prediction in self.predictions]
+
+
+def evaluate(
+    whisper: Whisper,
+    splits: Splits,
+    split: str = "test",
+    batch_size: int = 16,
+    description: str = "recognizing",
+) -> Evaluation:
+    """Recognize and score every clip of `split` that fits the model's window.
+
+    Raises UserError when the dataset has no such split or none of its clips fits.
+    """
+    rows = splits.get(split)
+    if rows is None or len(rows) == 0:
+        raise UserError(
+            f"{splits.source.path}: has no {split} split; it has {', '.join(splits.splits)}"
+        )
+    rows, left_out = data.fitting(rows, whisper, text=None)
+    if len(rows) == 0:
+        raise UserError(f"{splits.source.path}: no clip of the {split} split fits: {left_out[0]}")
+    predictions = decode.predict(whisper, rows, batch_size, description)
+    return Evaluation(split, predictions, score(predictions), left_out)
+
+
+def score(predictions: Sequence[Prediction]) -> metrics.Scores:
+    """The scores of predictions, with intervals over their recordings."""
+    return metrics.score(
+        [p.reference for p in predictions],
+        [p.hypothesis for p in predictions],
+        [p.recording for p in predictions],
+    )
+
+
+def compare(base: Evaluation, tuned: Evaluation) -> dict[str, metrics.Difference]:
+    """The tuned model against its base on the same clips."""
+    if [p.id for p in base.predictions] != [p.id for p in tuned.predictions]:
+        raise ValueError("the two evaluations are not of the same clips")
+    return metrics.compare(
+        [p.reference for p in base.predictions],
+        [p.hypothesis for p in base.predictions],
+        [p.hypothesis for p in tuned.predictions],
+        [p.recording for p in base.predictions],
+    )
+
+
+def report(splits: Splits, evaluations: dict[str, Evaluation]) -> dict:
+    """metrics.json: each published number with the revisions and versions it depends on."""
+    first = next(iter(evaluations.values()))
+    found = {
+        "dataset": {
+            "name": splits.source.path,
+            "version": splits.source.version,
+            "split": first.split,
+            "clips": len(first.predictions),
+            "seconds": round(sum(p.duration for p in first.predictions), 3),
+            "recordings": len({p.recording for p in first.predictions}),
+            "left_out": [asdict(clip) for clip in first.left_out],
+        },
+        "models": {},
+        "versions": versions(),
+    }
+    for name, evaluation in evaluations.items():
+        found["models"][name] = {
+            **evaluation.scores.as_dict(),
+            "looped": sum(p.looped for p in evaluation.predictions),
+        }
+    return found
+
+
+def versions() -> dict[str, str]:
+    """Of what decides over a number or over the weights."""
+    return {"python": platform.python_version()} | {name: version(name) for name in LIBRARIES}

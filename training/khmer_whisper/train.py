@@ -1,0 +1,189 @@
+"""A dataset and a base model to a folder that is a Hub repository."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+import transformers
+from khmer_aligned.hub import Source
+from khmer_aligned.schema import UserError
+from tqdm import tqdm
+
+from khmer_whisper import data, decode, metrics
+from khmer_whisper import model as models
+from khmer_whisper.config import Config
+from khmer_whisper.data import Clips, LeftOut, Splits
+from khmer_whisper.evaluate import Evaluation, compare, evaluate, report, score, versions
+from khmer_whisper.model import Whisper
+from khmer_whisper.trainer import WhisperTrainer, last_checkpoint
+
+CHECKPOINTS = "checkpoints"  # of the running training; never published, gone when it is done
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a finished training left in `folder`."""
+
+    folder: Path
+    split: str  # that the scores are of
+    base: metrics.Scores
+    tuned: metrics.Scores
+    difference: dict[str, metrics.Difference]
+    left_out: list[LeftOut]  # training clips that do not fit the model
+    steps: int
+
+
+def train(config: Config, out: Path) -> Result:
+    """Fine-tune, score base and tuned model on the same clips, and write the model folder.
+
+    A run that was cut off goes on from its last checkpoint when it is started again with the
+    same configuration, and ends with the weights of a run that was not. Raises UserError when
+    `out` holds something else, or the dataset gives nothing to learn from or to score on.
+    """
+    out = Path(out)
+    whisper = models.load(config.model)
+    splits = data.load(config.dataset)
+    pinned = config.with_(dataset=_pinned(splits.source), model=_pinned(whisper.source))
+    checkpoints = _prepare_folder(out, pinned)
+
+    clips, left_out = _training_clips(splits, whisper, pinned)
+    scored = _scored_split(splits)
+    base = _base_scores(whisper, splits, scored, pinned, checkpoints)
+
+    trainer = _trained(whisper, splits, clips, pinned, checkpoints)
+    if not trainer.is_world_process_zero():
+        trainer.accelerator.wait_for_everyone()
+        return Result(out, scored, base.scores, base.scores, {}, left_out, 0)
+    tuned = evaluate(whisper, splits, scored, pinned.batch_size, "scoring the tuned model")
+    difference = compare(base, tuned)
+    whisper.model.config.use_cache = True
+    whisper.save(out)
+    found = report(splits, {"base": base, "tuned": tuned}) | {
+        "difference": {name: asdict(value) for name, value in difference.items()},
+    }
+    _write(out / "metrics.json", json.dumps(found, ensure_ascii=False, indent=2) + "\n")
+    decode.write(
+        out / "predictions.jsonl",
+        [
+            row | {"base": before.hypothesis}
+            for row, before in zip(tuned.rows(), base.predictions, strict=True)
+        ],
+    )
+    provenance = _provenance(splits, whisper, clips, left_out, trainer)
+    _write(out / "training.toml", pinned.toml(provenance))
+    shutil.rmtree(checkpoints)
+    trainer.accelerator.wait_for_everyone()
+    return Result(
+        out, scored, base.scores, tuned.scores, difference, left_out, trainer.state.global_step
+    )
+
+
+def _pinned(source: Source) -> str:
+    return f"{source.path}@{source.revision}" if source.revision else source.path
+
+
+def _prepare_folder(out: Path, config: Config) -> Path:
+    """OUT/checkpoints, new or of the same run. Raises UserError before anything is overwritten."""
+    checkpoints = out / CHECKPOINTS
+    record = checkpoints / "config.toml"
+    if record.is_file():
+        if record.read_text(encoding="utf-8") != config.toml():
+            raise UserError(
+                f"{out}: holds an unfinished run with another configuration ({record}); "
+                f"give that one to finish it, or delete {checkpoints} to give it up"
+            )
+        return checkpoints
+    if (out / "config.json").exists():
+        raise UserError(f"{out}: holds a finished model; train into another folder")
+    checkpoints.mkdir(parents=True, exist_ok=True)
+    _write(record, config.toml())
+    return checkpoints
+
+
+def _training_clips(
+    splits: Splits, whisper: Whisper, config: Config
+) -> tuple[Clips, list[LeftOut]]:
+    rows = splits.get("train")
+    if rows is None or len(rows) == 0:
+        raise UserError(f"{config.dataset}: has no train split")
+    kept, left_out = data.fitting(rows, whisper, config.text)
+    for clip in left_out:
+        tqdm.write(f"left out of training: {clip.id}: {clip.reason}")
+    if len(kept) == 0:
+        raise UserError(
+            f"{config.dataset}: none of {len(rows)} training clips fits {config.model}; build it "
+            "with a smaller --max-tokens"
+        )
+    return Clips(kept, whisper, config), left_out
+
+
+def _scored_split(splits: Splits) -> str:
+    for name in ("test", "validation"):
+        if splits.get(name):
+            return name
+    raise UserError(
+        f"{splits.source.path}: has neither a test nor a validation split to score on; build it "
+        "from more recordings"
+    )
+
+
+def _base_scores(
+    whisper: Whisper, splits: Splits, split: str, config: Config, checkpoints: Path
+) -> Evaluation:
+    """The base model's evaluation, made once: a resumed run reads what it had predicted."""
+    record = checkpoints / "base.jsonl"
+    if record.is_file():
+        rows = map(json.loads, record.read_text(encoding="utf-8").splitlines())
+        predictions = [decode.Prediction(**row) for row in rows]
+        _, left_out = data.fitting(splits.splits[split], whisper, text=None)
+        return Evaluation(split, predictions, score(predictions), left_out)
+    if torch.cuda.is_available():
+        whisper.model.to("cuda")
+    base = evaluate(whisper, splits, split, config.batch_size, "scoring the base model")
+    partial = record.with_suffix(".partial")
+    decode.write(partial, base.rows())
+    partial.replace(record)
+    return base
+
+
+def _trained(
+    whisper: Whisper, splits: Splits, clips: Clips, config: Config, checkpoints: Path
+) -> WhisperTrainer:
+    """Train to the end; out of memory on the GPU, with smaller batches of the same steps."""
+    transformers.set_seed(config.seed)
+    labeller = whisper.labeller
+    # Base checkpoints forbid brackets, colons and quotes; the dataset writes them.
+    whisper.model.generation_config.suppress_tokens = labeller.unspoken
+    validation = splits.get("validation")
+    if validation is not None:
+        validation, _ = data.fitting(validation, whisper, text=None)
+    trainer = WhisperTrainer(whisper, config, clips, validation, checkpoints)
+    checkpoint = last_checkpoint(checkpoints)
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    return trainer
+
+
+def _provenance(
+    splits: Splits, whisper: Whisper, clips: Clips, left_out: list[LeftOut], trainer: WhisperTrainer
+) -> dict:
+    return {
+        "dataset_version": splits.source.version,
+        "model_version": whisper.source.version,
+        "clips": len(clips),
+        "hours": round(clips.mean_seconds * len(clips) / 3600, 3),
+        "left_out": len(left_out),
+        "steps": trainer.state.global_step,
+        "best_step": trainer.state.best_global_step or trainer.state.global_step,
+        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
+        "versions": versions(),
+    }
+
+
+def _write(path: Path, text: str) -> None:
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)

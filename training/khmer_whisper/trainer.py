@@ -1,0 +1,201 @@
+"""A Seq2SeqTrainer whose loss is exact, whose evaluation decodes, and which can be killed."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import torch
+from accelerate.utils import gather_object
+from datasets import Dataset
+from torch.utils.tensorboard import SummaryWriter
+from tqdm import tqdm
+from transformers import (
+    EarlyStoppingCallback,
+    PrinterCallback,
+    Seq2SeqTrainer,
+    Seq2SeqTrainingArguments,
+    TrainerCallback,
+)
+from transformers.integrations import TensorBoardCallback
+
+from khmer_whisper import decode
+from khmer_whisper.collate import Collator, log_mel
+from khmer_whisper.config import Config
+from khmer_whisper.data import Clips, Epochs
+from khmer_whisper.evaluate import score
+from khmer_whisper.loss import token_loss
+from khmer_whisper.model import Whisper
+
+STEPS_BETWEEN_EVALUATIONS = 500
+
+
+class WhisperTrainer(Seq2SeqTrainer):
+    """Trains `whisper` on `clips`; `evaluate` decodes the validation rows and gives their CER."""
+
+    def __init__(
+        self,
+        whisper: Whisper,
+        config: Config,
+        clips: Clips,
+        validation: Dataset | None,
+        folder: Path,
+    ) -> None:
+        self.whisper = whisper
+        self.on_cuda = torch.cuda.is_available()
+        self.epochs = Epochs(len(clips), config.seed)
+        arguments = _arguments(config, len(clips), validation is not None, folder)
+        super().__init__(
+            model=whisper.model,
+            args=arguments,
+            train_dataset=clips,
+            eval_dataset=validation,
+            data_collator=Collator(whisper.extractor, whisper.labeller.end, on_device=self.on_cuda),
+            compute_loss_func=token_loss,
+        )
+        # The loss is ours alone: the model need not be told how many labels there are.
+        self.model_accepts_loss_kwargs = False
+        self.pop_callback(PrinterCallback)
+        self.add_callback(_SetEpoch(self.epochs))
+        self.add_callback(_Progress(clips.mean_seconds, config))
+        if self.is_world_process_zero():
+            self.add_callback(TensorBoardCallback(SummaryWriter(str(folder.parent / "runs"))))
+        if config.patience and validation is not None:
+            self.add_callback(EarlyStoppingCallback(config.patience))
+
+    def _get_train_sampler(self, train_dataset=None) -> Epochs:
+        return self.epochs
+
+    def _prepare_inputs(self, inputs: dict) -> dict:
+        inputs = super()._prepare_inputs(inputs)
+        if "waveforms" in inputs:
+            inputs["input_features"] = log_mel(inputs.pop("waveforms"), self.whisper.extractor)
+        return inputs
+
+    def evaluate(
+        self, eval_dataset=None, ignore_keys=None, metric_key_prefix: str = "eval", **_
+    ) -> dict[str, float]:
+        """CER and WER of the validation rows, decoded as every later user decodes.
+
+        Teacher-forced scores, which the Trainer would compute, are of a decoder that is told the
+        right text so far. Each process decodes its share of the rows.
+        """
+        rows = self.eval_dataset.shard(self.args.world_size, self.args.process_index)
+        with self.compute_loss_context_manager():
+            found = decode.predict(
+                self.whisper,
+                rows,
+                self.args.per_device_eval_batch_size,
+                "validation",
+                quiet=not self.is_world_process_zero(),
+            )
+        if self.args.world_size > 1:
+            found = gather_object(found)
+        scores = score(found)
+        figures = {
+            f"{metric_key_prefix}_cer": scores.cer.rate,
+            f"{metric_key_prefix}_wer": scores.wer.rate,
+            f"{metric_key_prefix}_looped": sum(p.looped for p in found),
+        }
+        self.log(figures)
+        self.control = self.callback_handler.on_evaluate(
+            self.args, self.state, self.control, figures
+        )
+        return figures
+
+
+def last_checkpoint(folder: Path) -> Path | None:
+    """The newest checkpoint that was written whole; the Trainer writes its state last."""
+    found = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
+    for checkpoint in reversed(found):
+        try:
+            json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
+        except (OSError, json.JSONDecodeError):
+            continue
+        return checkpoint
+    return None
+
+
+def _arguments(
+    config: Config, clips: int, evaluated: bool, folder: Path
+) -> Seq2SeqTrainingArguments:
+    on_cuda = torch.cuda.is_available()
+    per_step = config.batch_size * config.accumulation
+    every = config.evaluate_every or min(STEPS_BETWEEN_EVALUATIONS, max(1, -(-clips // per_step)))
+    return Seq2SeqTrainingArguments(
+        output_dir=str(folder),
+        seed=config.seed,
+        num_train_epochs=config.epochs,
+        max_steps=config.max_steps or -1,
+        per_device_train_batch_size=config.batch_size,
+        per_device_eval_batch_size=config.batch_size,
+        gradient_accumulation_steps=config.accumulation,
+        learning_rate=config.learning_rate,
+        warmup_steps=config.warmup,
+        weight_decay=config.weight_decay,
+        max_grad_norm=config.max_grad_norm,
+        lr_scheduler_type="linear",
+        bf16=on_cuda,  # never float16: large Whispers overflow it
+        use_cpu=not on_cuda,
+        activation_checkpointing=config.gradient_checkpointing,
+        torch_compile=config.compile,
+        eval_strategy="steps" if evaluated else "no",
+        eval_steps=every if evaluated else None,
+        save_strategy="steps",
+        save_steps=every,
+        save_total_limit=2,  # the best and the last
+        load_best_model_at_end=evaluated,
+        metric_for_best_model="cer" if evaluated else None,
+        greater_is_better=False if evaluated else None,
+        restore_callback_states_from_checkpoint=True,  # the count that early stopping keeps
+        logging_steps=1 if every < 10 else 10,
+        dataloader_num_workers=config.workers,
+        dataloader_pin_memory=on_cuda,
+        remove_unused_columns=False,
+        label_names=["labels"],
+        disable_tqdm=True,  # its bar prints every log; ours shows them
+        report_to=list(config.trackers) or "none",
+    )
+
+
+class _SetEpoch(TrainerCallback):
+    """Tells the sampler the epoch, however accelerate has wrapped it, resumed or not."""
+
+    def __init__(self, sampler: Epochs) -> None:
+        self.sampler = sampler
+
+    def on_epoch_begin(self, args, state, control, **kwargs) -> None:
+        self.sampler.epoch = int(state.epoch)
+
+
+class _Progress(TrainerCallback):
+    """Steps, time left, loss, the last CER, and hours of audio learned per hour."""
+
+    def __init__(self, seconds: float, config: Config) -> None:
+        self.seconds_per_step = seconds * config.batch_size * config.accumulation
+        self.shown: dict[str, str] = {}
+
+    def on_train_begin(self, args, state, control, **kwargs) -> None:
+        self.bar = tqdm(
+            total=state.max_steps,
+            initial=state.global_step,
+            desc="training",
+            unit="step",
+            disable=not state.is_world_process_zero,
+        )
+        self.first, self.since = state.global_step, time.monotonic()
+
+    def on_step_end(self, args, state, control, **kwargs) -> None:
+        done = (state.global_step - self.first) * self.seconds_per_step * args.world_size
+        self.shown["audio h/h"] = f"{done / (time.monotonic() - self.since):.0f}"
+        self.bar.set_postfix(self.shown, refresh=False)
+        self.bar.update(state.global_step - self.bar.n)
+
+    def on_log(self, args, state, control, logs=None, **kwargs) -> None:
+        for name, key, form in (("loss", "loss", ".3f"), ("CER", "eval_cer", ".1%")):
+            if key in (logs or {}):
+                self.shown[name] = format(logs[key], form)
+
+    def on_train_end(self, args, state, control, **kwargs) -> None:
+        self.bar.close()
