@@ -1,0 +1,237 @@
+"""The verbalizer's table: what is written with digits and signs, and how it is read.
+
+Every row has a pattern, a reader, and examples `(written, spoken)` that run as tests. Rows are
+asked in order; the first that matches and has a reading decides.
+
+The readings follow, where they agree, Google's Khmer text normalization grammar
+(language-resources, km), CLDR's spell-out rules and the use of Cambodian news; where these
+differ, the other readings come after the default.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from khmer_aligned.text import readers
+from khmer_aligned.text.numbers import MULTIPLIERS, NUMBER
+from khmer_aligned.text.symbols import CURRENCIES, SIGNS, UNITS
+
+Examples = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    name: str
+    pattern: re.Pattern[str]
+    read: readers.Reader
+    examples: Examples
+
+
+def _rule(name: str, pattern: str, read: readers.Reader, *examples: tuple[str, str]) -> Rule:
+    return Rule(name, re.compile(pattern), read, examples)
+
+
+def _any_of(table: Iterable[str]) -> str:
+    return "|".join(re.escape(each) for each in sorted(table, key=len, reverse=True))
+
+
+_LETTERS = "A-Za-zÀ-ɏ\u1780-\u17d3\u17dd"
+_DIGITS = f"(?P<digits>{NUMBER})"
+_CURRENCY = f"(?P<currency>{_any_of(CURRENCIES)})(?![A-Za-z])"
+_MULTIPLIER = f"(?: ?(?P<multiplier>{'|'.join(MULTIPLIERS)}))?"
+_UNIT = f"(?P<unit>{_any_of(UNITS)})(?![{_LETTERS}])"
+# A sign is one only where no letter, number or bracket stands before it: COVID-19 has no minus.
+_SIGN = rf"(?:(?<![\d{_LETTERS})\]%])(?P<sign>[-+]))?"
+
+_MONEY_BEFORE = _rule(
+    "money, sign before",
+    rf"{_CURRENCY} ?(?P<sign>[-+]?){_DIGITS}{_MULTIPLIER}",
+    readers.money,
+    ("$5", "ប្រាំដុល្លារ"),
+    ("$1.50", "មួយដុល្លារហាសិបសេន"),
+    ("$2.5លាន", "ពីរចុចប្រាំលានដុល្លារ"),
+    ("€20", "ម្ភៃអឺរ៉ូ"),
+    ("US$១០", "ដប់ដុល្លារអាមេរិក"),
+)
+_MONEY_AFTER = _rule(
+    "money, sign after",
+    rf"{_SIGN}{_DIGITS}{_MULTIPLIER} ?{_CURRENCY}",
+    readers.money,
+    ("80,000៛", "ប្រាំបីម៉ឺនរៀល"),
+    ("៥០០ ฿", "ប្រាំរយបាត"),
+    ("២លាន៛", "ពីរលានរៀល"),
+    ("15 USD", "ដប់ប្រាំដុល្លារអាមេរិក"),
+)
+_PERCENT = _rule(
+    "percent",
+    rf"{_SIGN}{_DIGITS} ?(?P<unit>[%‰])",
+    readers.measure,
+    ("50%", "ហាសិបភាគរយ"),
+    ("១១,៤ %", "ដប់មួយក្បៀសបួនភាគរយ"),
+    ("-2%", "ដកពីរភាគរយ"),
+)
+_MEASURE = _rule(
+    "unit",
+    rf"{_SIGN}{_DIGITS} ?{_UNIT}",
+    readers.measure,
+    ("5kg", "ប្រាំគីឡូក្រាម"),
+    ("100 km", "មួយរយគីឡូម៉ែត្រ"),
+    ("២៥°C", "ម្ភៃប្រាំអង្សាសេ"),
+    ("៣០គ.ម", "សាមសិបគីឡូម៉ែត្រ"),
+    ("60km/h", "ហុកសិបគីឡូម៉ែត្រក្នុងមួយម៉ោង"),
+)
+_PLAIN = _rule(
+    "number",
+    rf"{_SIGN}{_DIGITS}",
+    readers.plain,
+    ("12345", "មួយម៉ឺនពីរពាន់បីរយសែសិបប្រាំ"),
+    ("១.០០០.០០០", "មួយលាន"),
+    ("-4,5", "ដកបួនក្បៀសប្រាំ"),
+    ("1.526លាន", "មួយចុចប្រាំរយម្ភៃប្រាំមួយលាន"),
+    ("២លាន៤សែន", "ពីរលានបួនសែន"),
+    ("ឆ្នាំ2024", "ឆ្នាំពីរពាន់ម្ភៃបួន"),
+    ("ទី ២១", "ទី ម្ភៃមួយ"),
+    ("COVID-19", "COVID-ដប់ប្រាំបួន"),
+    ("០៤នាក់", "បួននាក់"),
+)
+
+QUANTITIES = (_MONEY_BEFORE, _MONEY_AFTER, _PERCENT, _MEASURE, _PLAIN)
+
+# One end of a range, in any of these forms.
+_END = "|".join(re.sub(r"\?P<\w+>", "?:", rule.pattern.pattern) for rule in QUANTITIES)
+
+RULES: tuple[Rule, ...] = (
+    _rule(
+        "telephone",
+        r"(?P<local>[0០]\d{1,2}(?:[ .-]?\d{2,4}){2,4}|[0០]\d{8,9})(?!\d)"
+        r"|\+(?P<country>\d{1,3})[ .-]?(?P<rest>\d{1,3}(?:[ .-]?\d{2,4}){2,3})(?!\d)",
+        readers.telephone,
+        ("010 123 123", "សូន្យដប់មួយរយម្ភៃបីមួយរយម្ភៃបី"),
+        ("099-992-423", "សូន្យកៅសិបប្រាំបួនប្រាំបួនរយកៅសិបពីរបួនរយម្ភៃបី"),
+        ("0988824745", "សូន្យកៅសិបប្រាំបីប្រាំបីប្រាំបីពីរបួនប្រាំពីរបួនប្រាំ"),
+        ("+855 12 345 678", "បូកប្រាំបីរយហាសិបប្រាំដប់ពីរបីរយសែសិបប្រាំប្រាំមួយរយចិតសិបប្រាំបី"),
+    ),
+    _rule(
+        "date, day first",
+        r"(?P<day>\d{1,2})(?P<mark>[-/.])(?P<month>\d{1,2})(?P=mark)(?P<year>\d{4}|\d{2})"
+        r"(?!\d|[-/.]\d)",
+        readers.date,
+        ("12-11-2556", "ថ្ងៃទីដប់ពីរ ខែវិច្ឆិកា ឆ្នាំពីរពាន់ប្រាំរយហាសិបប្រាំមួយ"),
+        ("ថ្ងៃទី០១/០៥/២០២០", "ថ្ងៃទីមួយ ខែឧសភា ឆ្នាំពីរពាន់ម្ភៃ"),
+        ("ថ្ងៃ 5.6.2019", "ថ្ងៃ ទីប្រាំ ខែមិថុនា ឆ្នាំពីរពាន់ដប់ប្រាំបួន"),
+    ),
+    _rule(
+        "date, year first",
+        r"(?P<year>\d{4})(?P<mark>[-/.])(?P<month>\d{1,2})(?P=mark)(?P<day>\d{1,2})(?!\d|[-/.]\d)",
+        readers.date,
+        ("2024-01-02", "ថ្ងៃទីពីរ ខែមករា ឆ្នាំពីរពាន់ម្ភៃបួន"),
+        ("១៩៩៩/១២/៣១", "ថ្ងៃទីសាមសិបមួយ ខែធ្នូ ឆ្នាំមួយពាន់ប្រាំបួនរយកៅសិបប្រាំបួន"),
+    ),
+    _rule(
+        "date without a year",
+        r"(?P<day>\d{1,2})[-/](?P<month>\d{1,2})(?![\d/-])",
+        readers.day_and_month,
+        ("ថ្ងៃទី17/4", "ថ្ងៃទីដប់ប្រាំពីរ ខែមេសា"),
+        ("ថ្ងៃទី ៧/១", "ថ្ងៃទី ប្រាំពីរ ខែមករា"),
+    ),
+    _rule(
+        "clock",
+        r"(?P<hour>\d{1,2})(?P<mark>[:៖.hH])(?P<minute>\d{2})(?::(?P<second>\d{2}))?(?![\d:])"
+        r"(?! ?វិនាទី)(?: ?នាទី)?(?: ?(?P<half>[aApP])\.?[mM](?![A-Za-z])\.?)?",
+        readers.clock,
+        ("ម៉ោង៧:៣០", "ម៉ោងប្រាំពីរ សាមសិបនាទី"),
+        ("8:00", "ម៉ោងប្រាំបី"),
+        ("ម៉ោង ៦៖១៥ នាទី", "ម៉ោង ប្រាំមួយ ដប់ប្រាំនាទី"),
+        ("7:17:12", "ម៉ោងប្រាំពីរ ដប់ប្រាំពីរនាទី ដប់ពីរវិនាទី"),
+        ("3:05 PM", "ម៉ោងបី ប្រាំនាទី រសៀល"),
+    ),
+    _rule(
+        "range",
+        rf"(?P<low>{_END}) ?- ?(?P<high>{_END})(?!-?\d)",
+        lambda match: readers.span_of(match, _quantity),
+        ("200-300 ដុល្លារ", "ពីររយដល់បីរយ ដុល្លារ"),
+        ("១០%-២០%", "ដប់ភាគរយដល់ម្ភៃភាគរយ"),
+        ("2019-2020", "ពីរពាន់ដប់ប្រាំបួនដល់ពីរពាន់ម្ភៃ"),
+        ("5 - 7kg", "ប្រាំដល់ប្រាំពីរគីឡូក្រាម"),
+    ),
+    _rule(
+        "fraction",
+        r"(?P<top>\d{1,3})/(?P<bottom>\d{1,3})(?![\d/])",
+        readers.fraction,
+        ("1/2", "មួយភាគពីរ"),
+        ("៣/៤", "បីភាគបួន"),
+    ),
+    _rule(
+        "height",
+        r"(?P<whole>[1-2១-២])(?P<mark>[.,])(?P<tail>\d\d) ?(?:ម៉ែត្រ|m(?![A-Za-z²³/\d]))",
+        readers.height,
+        ("១,៧៣ម៉ែត្រ", "មួយក្បៀសចិតសិបបីម៉ែត្រ"),
+        ("1.80m", "មួយចុចប៉ែតសិបម៉ែត្រ"),
+    ),
+    *QUANTITIES[:-1],
+    _rule(
+        "product",
+        rf"{_SIGN}{_DIGITS} ?[xX](?= ?\d)",
+        readers.times,
+        ("3x4", "បីគុណបួន"),
+        ("២ x ៣", "ពីរគុណ បី"),
+    ),
+    _PLAIN,
+    _rule(
+        "lunar day",
+        "[\u19e0-\u19ff]",
+        readers.lunar_day,
+        ("\u19e1", "មួយកើត"),
+        ("\u19f5", "ប្រាំរោច"),
+    ),
+    _rule(
+        "other numerals",
+        "[^\\W\\d_A-Za-z\u1780-\u17df]|[\u00b2\u00b3\u00b9\u00bc-\u00be\u17f0-\u17f9\u2070-\u2089"
+        "\u2150-\u2189\u2460-\u249b\u24ea-\u24ff\u2776-\u2793]",
+        readers.numeral,
+        ("½", "មួយភាគពីរ"),
+        ("①", "មួយ"),
+        ("Ⅳ", "បួន"),
+    ),
+    _rule(
+        "operator",
+        r"[+×÷=±≈](?= ?[-+]?\d)",
+        readers.operator,
+        ("២+៣=៥", "ពីរបូកបីស្មើប្រាំ"),
+        ("4×5", "បួនគុណប្រាំ"),
+    ),
+    _rule(
+        "sign",
+        _any_of(SIGNS),
+        readers.sign,
+        ("%", "ភាគរយ"),
+        ("ផ្លែឈើ។ល។", "ផ្លែឈើល៉ៈ"),
+        ("ក & ខ", "ក និង ខ"),
+    ),
+    _rule(
+        "currency alone",
+        "[៛$€฿£¥₫₩₭₹]|US\\$",
+        readers.currency_name,
+        ("៛", "រៀល"),
+        ("ជា$", "ជាដុល្លារ"),
+    ),
+    _rule(
+        "abbreviation",
+        f"(?<![{_LETTERS}.])(?:[\u1780-\u17a2]\\. ?)+(?:[\u1780-\u17a2](?![{_LETTERS}]))?\\.?",
+        readers.abbreviation,
+        ("គ.ស.១៩៩៩", "គ្រិស្តសករាជមួយពាន់ប្រាំបួនរយកៅសិបប្រាំបួន"),
+        ("ព.ស ២៥៦២", "ពុទ្ធសករាជ ពីរពាន់ប្រាំរយហុកសិបពីរ"),
+        ("អ.ស.ប", "អសប"),
+    ),
+)
+
+
+def _quantity(text: str) -> readers.Reading:
+    """The default reading of one end of a range."""
+    for rule in QUANTITIES:
+        match = rule.pattern.fullmatch(text)
+        if match and (spoken := next(iter(rule.read(match)), None)):
+            return spoken
+    raise ValueError(f"no quantity: {text}")
