@@ -15,7 +15,9 @@ Reading = tuple[str, ...]
 
 MAX_READINGS = 4
 
-NUMBER = r"\d+(?:[.,]\d+)*"  # \d takes Khmer and ASCII digits alike, and int() reads both
+# \d takes Khmer and ASCII digits alike, and int() reads both. Thousands apart by spaces are taken
+# for one number where the last are zeros: `12 300` may be two.
+NUMBER = r"(?:[1-9១-៩]\d{0,2}(?: \d{3})* (?:000|០០០)(?!\d)|\d+(?:[.,]\d+)*)"
 MULTIPLIERS = ("ទ្រីលាន", "ប៊ីលាន", "ពាន់លាន", "លានលាន", "កោដិ", "លាន", "សែន", "ម៉ឺន", "ពាន់", "រយ")
 
 _ONES = ("សូន្យ", "មួយ", "ពីរ", "បី", "បួន", "ប្រាំ", "ប្រាំមួយ", "ប្រាំពីរ", "ប្រាំបី", "ប្រាំបួន")
@@ -99,6 +101,7 @@ def number(written: str, *, multiplied: bool = False) -> list[Reading]:
     Groups of exactly three digits are thousands, unless the whole part is 0 or a single group
     stands before a multiplier (`multiplied`), as in `1.526 លាន`.
     """
+    written = written.replace(" ", "")
     parts = re.split("[.,]", written)
     separators = re.findall("[.,]", written)
     if not separators:
@@ -114,7 +117,8 @@ def number(written: str, *, multiplied: bool = False) -> list[Reading]:
         as_thousands = integer(digits)
         if multiplied:
             return unique((as_decimal[0], as_thousands[0], *as_decimal[1:]))
-        return unique((*as_thousands, as_decimal[0]))
+        # a decimal of three places seldom ends in 0
+        return as_thousands if int(tails[0][-1]) == 0 else unique((*as_thousands, as_decimal[0]))
     if alike and thousands:
         return integer(digits)
     if (

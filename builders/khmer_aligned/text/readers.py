@@ -26,6 +26,8 @@ from khmer_aligned.text.symbols import ABBREVIATIONS, CURRENCIES, MONTHS, OPERAT
 
 Reader = Callable[[re.Match[str]], Iterable[Reading]]
 
+_SUPERSCRIPTS = frozenset("⁰¹²³⁴⁵⁶⁷⁸⁹")
+_PERIOD = re.compile(" ?(?:ព្រឹក|ថ្ងៃត្រង់|រសៀល|ល្ងាច|យប់|អធ្រាត្រ|ទៀបភ្លឺ)")
 _MULTIPLIED = re.compile(f" ?(?:{'|'.join(MULTIPLIERS)})")
 
 
@@ -81,7 +83,7 @@ def clock(match: re.Match[str]) -> list[Reading]:
     """As written; then half past, and the hours after noon counted from noon."""
     hour, minute, second = int(match["hour"]), int(match["minute"]), int(match["second"] or 0)
     named = _follows(match, "ម៉ោង")
-    if hour > 24 or minute > 59 or second > 59 or (match["mark"] == "." and not named):
+    if hour > 24 or minute > 59 or second > 59 or (match["mark"] in (".", ": ") and not named):
         return []
     opening: Reading = () if named else ("ម៉ោង",)
     rest: Reading = (" ", *cardinal(minute), "នាទី") if minute else ()
@@ -89,7 +91,10 @@ def clock(match: re.Match[str]) -> list[Reading]:
         rest += (" ", *cardinal(second), "វិនាទី")
     tails = [rest, ("កន្លះ",)] if minute == 30 and not second else [rest]
     hours: list[tuple[Reading, Reading]] = [(cardinal(hour), ())]
-    if match["half"] and hour <= 12:
+    if _PERIOD.match(match.string, match.end()):
+        if hour > 12:
+            hours.append((cardinal(hour - 12), ()))
+    elif match["half"] and hour <= 12:
         period = _period(hour % 12 + (12 if match["half"] in "pP" else 0))
         hours = [(cardinal(hour), (" ", period))]
     elif hour > 12 or hour == 0:
@@ -144,20 +149,35 @@ def height(match: re.Match[str]) -> list[Reading]:
 
 
 def span_of(match: re.Match[str], quantity: Callable[[str], Reading]) -> list[Reading]:
-    """From low to high; falling plain numbers are rather a score."""
+    """From low to high; falling numbers are rather a score, unless 1950-53 is meant."""
     low, high = match["low"], match["high"]
     between: list[Reading] = [("ដល់",), ("ទៅ",), (" ",)]
-    if low.isdecimal() and high.isdecimal() and int(low) > int(high):
+    falling = low.isdecimal() and high.isdecimal() and int(low) > int(high)
+    if falling and (len(low), len(high)) != (4, 2):
         between = [("ទល់", "នឹង"), ("ដល់",), (" ",)]
     return [(*quantity(low), *word, *quantity(high)) for word in between]
+
+
+def numbered(match: re.Match[str]) -> list[Reading]:
+    """A number in groups: each group by itself, or digit by digit."""
+    groups = match[0].split("-")
+    return [_groups(groups), digit_by_digit("".join(groups))]
 
 
 def fraction(match: re.Match[str]) -> list[Reading]:
     top, bottom = integer(match["top"])[0], integer(match["bottom"])[0]
     found: list[Reading] = [(*top, "ភាគ", *bottom), (*top, "លើ", *bottom)]
+    if int(match["top"]) >= int(match["bottom"]):  # 24/24, 50/50
+        found.reverse()
     if (int(match["top"]), int(match["bottom"])) == (1, 2):
         found.append(("កន្លះ",))
     return found
+
+
+def ratio(match: re.Match[str]) -> list[Reading]:
+    """Two numbers with a colon that is no clock time: a score, a scale, a verse."""
+    left, right = integer(match["left"])[0], integer(match["right"])[0]
+    return [(*left, *word, *right) for word in ((" ",), ("ទល់", "នឹង"), ("ធៀប", "នឹង"))]
 
 
 def times(match: re.Match[str]) -> list[Reading]:
@@ -177,6 +197,8 @@ def numeral(match: re.Match[str]) -> list[Reading]:
     """½, ², ① and their like: by their value in the Unicode Character Database."""
     if not match[0].isnumeric():
         return []
+    if match[0] in _SUPERSCRIPTS and match.string[: match.start()][-1:].isdecimal():
+        return [("ស្វ័យគុណ", *cardinal(int(unicodedata.numeric(match[0]))))]
     value = Fraction(unicodedata.numeric(match[0])).limit_denominator(1000)
     whole, part = divmod(value, 1)
     words = cardinal(int(whole)) if whole or not part else ()

@@ -118,6 +118,7 @@ class _Word:
     unit: int | None  # index of the verbalized unit it belongs to
 
 
+_TITLES = frozenset({"លោក", "លោកស្រី", "លោកជំទាវ", "ឯកឧត្តម", "អ្នកស្រី", "អ្នកនាង", "កញ្ញា", "សម្តេច"})
 _OPENING = frozenset("([{«‹“‘<「『")
 _BREAKS = (
     (re.compile("[\n៕៚]"), Break.PARAGRAPH),
@@ -220,7 +221,25 @@ class _Reader:
                 found.append(Break.NEVER)
             else:
                 found.append(_strength(self.spoken.text[word.end : following.start]))
+        self._keep_names(words, found)
         return [*found, Break.PARAGRAPH] if words else []
+
+    def _keep_names(self, words: list[_Word], breaks: list[Break]) -> None:
+        """No break inside a name: capitalized words in a row, or the two parts after a title."""
+        texts = [self.spoken.text[word.start : word.end] for word in words]
+        for k in range(len(breaks)):
+            if breaks[k] != Break.SPACE or words[k + 1].start - words[k].end != 1:
+                continue
+            if texts[k][0].isupper() and texts[k + 1][0].isupper():
+                breaks[k] = Break.NEVER
+            elif texts[k] in _TITLES:
+                end = k + 1  # of the family name, as the segmenter cut it
+                while end < len(breaks) and breaks[end] == Break.WORD:
+                    end += 1
+                if end - k <= 3:
+                    breaks[k:end] = [Break.NEVER] * (end - k)
+                    if end < len(breaks) and breaks[end] == Break.SPACE:
+                        breaks[end] = Break.NEVER
 
     def _ambiguities(self, words: list[_Word], spoken_words: tuple[SpokenWord, ...]):
         owned: dict[int, list[int]] = {}

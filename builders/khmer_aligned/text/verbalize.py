@@ -25,9 +25,12 @@ _TRIGGER = re.compile(
 _MARK = re.compile(f"[{COENG}{MARKS}]")
 _STRETCH_BEFORE = re.compile("[\u1780-\u17d3\u17dc\u17dd\u25cc]+$|[^\\W\\d_\u1780-\u17ff]+$")
 
-# Words that ៗ repeats together with the word before them.
+# ៗ repeats the last word as khmercut cuts it, but with these the word before it too ...
 _REPEATED_IN_PAIRS = frozenset({"ម្តង"})
+_PERHAPS_IN_PAIRS = frozenset({"ឡើង", "ទៅ"})
 _ONE = "មួយ"
+# ... and of these, which are cut as one, the last part.
+_REPEATED_PART = {"ជារឿយ": "រឿយ", "អ្នកគ្រប់": "គ្រប់"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +118,11 @@ def _repetition(canonical: str, start: int, found: list[Unit]) -> Unit:
     if not stretch:
         return Unit(start, end, ((),), attached=True)  # nothing before it to repeat
     *before, last = (stretch[0][first:stop] for first, stop, _ in pieces(stretch[0]))
-    again: list[Reading] = [(last,)]
-    if before:
+    again: list[Reading] = [(_REPEATED_PART.get(last, last),)]
+    if before and (last in _REPEATED_IN_PAIRS or before[-1] == _ONE):
+        again.insert(0, (before[-1], last))
+    elif before and last in _PERHAPS_IN_PAIRS:
         again.append((before[-1], last))
-        if last in _REPEATED_IN_PAIRS or before[-1] == _ONE:
-            again.reverse()
     elif last.endswith(_ONE) and last != _ONE:
         again.append((_ONE,))  # នីមួយៗ is heard both ways
     return Unit(start, end, tuple(again), attached=True)
