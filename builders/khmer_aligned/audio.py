@@ -17,26 +17,9 @@ import soxr
 
 from khmer_aligned.schema import SAMPLE_RATE, UserError
 
-SUFFIXES = frozenset(
-    [
-        ".wav",
-        ".flac",
-        ".mp3",
-        ".ogg",
-        ".oga",
-        ".opus",
-        ".aif",
-        ".aiff",
-        ".au",
-        ".m4a",
-        ".mp4",
-        ".m4b",
-        ".aac",
-        ".webm",
-        ".mka",
-        ".mkv",
-    ]
-)
+_SNDFILE = {".wav", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".aif", ".aiff", ".au"}
+_FFMPEG = {".m4a", ".m4b", ".mp4", ".aac", ".webm", ".mka", ".mkv"}
+SUFFIXES = frozenset(_SNDFILE | _FFMPEG)
 _BLOCK = 1 << 18  # samples a channel
 
 

@@ -9,27 +9,19 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Literal
 
-import httpx2
+import yaml
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, RepoCard, get_token
-from huggingface_hub.errors import (
-    GatedRepoError,
-    HfHubHTTPError,
-    HFValidationError,
-    OfflineModeIsEnabled,
-    RepositoryNotFoundError,
-    RevisionNotFoundError,
-    RevisionResolutionError,
-)
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError, RepositoryNotFoundError
 from huggingface_hub.hf_api import RepoFile
 from huggingface_hub.utils import tqdm, validate_repo_id
 
+from khmer_aligned.hub_errors import UNREACHABLE, address, plain_errors
 from khmer_aligned.schema import UserError
 
 RepoType = Literal["dataset", "model"]
@@ -37,8 +29,8 @@ RepoType = Literal["dataset", "model"]
 # What a loader picks up by its name. A publish deletes those that the folder no longer holds, so
 # that nobody loads two builds mixed; whatever else was put into the repository by hand stays.
 MANAGED = {
-    "dataset": ("data/*",),
-    "model": ("model*.safetensors", "model.safetensors.index.json", "pytorch_model*.bin*"),
+    "dataset": re.compile(r"data/.+"),
+    "model": re.compile(r"(model|pytorch_model)[^/]*\.(safetensors|bin)(\.index\.json)?"),
 }
 REQUIRED = {
     "dataset": ("README.md", "data/*.parquet"),
@@ -60,7 +52,6 @@ PICKLES = (
 
 _SHARD = re.compile(r"(?P<stem>.+)-(?P<index>\d{5})-of-(?P<count>\d{5})(?P<ending>\.\w+)")
 _TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_TRANSPORT_ERRORS = (httpx2.TransportError, OfflineModeIsEnabled)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +87,22 @@ class Source:
         if self.revision is not None:
             return self.revision
         files = _published_files(Path(self.path))
-        managed = {name: path for name, path in files.items() if _managed(name, self.repo_type)}
+        managed = {
+            name: path for name, path in files.items() if MANAGED[self.repo_type].fullmatch(name)
+        }
         digest = hashlib.sha256()
         for name, path in (managed or files).items():
             digest.update(f"{_sha256(path)}  {name}\n".encode())
         return f"sha256:{digest.hexdigest()}"
+
+    @property
+    def identity(self) -> str:
+        """The name to write down: `org/name@commit`, or a folder's own name and its version.
+
+        Where on this machine the folder lies is nobody's business.
+        """
+        name = self.path if self.revision is not None else Path(self.path).resolve().name
+        return f"{name}@{self.version}"
 
 
 def publish(
@@ -132,7 +134,7 @@ def publish(
             "no Hugging Face token: run `hf auth login`, or set HF_TOKEN, and try again"
         )
     api = HfApi(token=token)
-    with _plain_errors(repo_id, repo_type, api.endpoint):
+    with plain_errors(repo_id, repo_type, api.endpoint):
         head = _existing_or_new(api, repo_id, repo_type, private)
         remote = {
             entry.path: entry
@@ -142,7 +144,9 @@ def publish(
             if isinstance(entry, RepoFile)
         }
         changed = _changed(files, remote, repo_id)
-        stale = [name for name in remote if _managed(name, repo_type) and name not in files]
+        stale = [
+            name for name in remote if MANAGED[repo_type].fullmatch(name) and name not in files
+        ]
         tagged = _tagged_commit(api, repo_id, repo_type, tag)
         if tagged is not None and (tagged != head or changed or stale):
             raise UserError(
@@ -153,9 +157,8 @@ def publish(
             head = _commit(api, repo_id, repo_type, head, changed, stale, message)
         if tag is not None and tagged is None:
             api.create_tag(repo_id, tag=tag, revision=head, repo_type=repo_type)
-    prefix = "datasets/" if repo_type == "dataset" else ""
     return Published(
-        url=f"{api.endpoint}/{prefix}{repo_id}",
+        url=address(api.endpoint, repo_type, repo_id),
         commit=head,
         uploaded=tuple(changed),
         skipped=tuple(name for name in files if name not in changed),
@@ -181,12 +184,12 @@ def resolve(name: str, repo_type: RepoType) -> Source:
     except HFValidationError:
         raise UserError(f"{name}: no such folder, and not a name on the Hub (org/name)") from None
     api = HfApi(token=_token())
-    with _plain_errors(repo_id, repo_type, api.endpoint, revision or None):
+    with plain_errors(repo_id, repo_type, api.endpoint, revision or None):
         commit = api.resolve_revision(
             repo_id, repo_type=repo_type, revision=revision or None
         ).resolved
         if commit == revision:  # the client takes a full hash on trust
-            with suppress(*_TRANSPORT_ERRORS):
+            with suppress(*UNREACHABLE):
                 api.repo_info(repo_id, repo_type=repo_type, revision=commit)
     return Source(path=repo_id, revision=commit, repo_type=repo_type)
 
@@ -209,10 +212,6 @@ def _check_repo_id(repo_id: str) -> None:
         raise UserError(f"{repo_id!r} cannot be a repository: {error}") from None
     if "/" not in repo_id:
         raise UserError(f"{repo_id!r}: name the repository with its owner, as in org/{repo_id}")
-
-
-def _managed(name: str, repo_type: RepoType) -> bool:
-    return any(fnmatch(name, pattern) for pattern in MANAGED[repo_type])
 
 
 def _published_files(folder: Path) -> dict[str, Path]:
@@ -240,16 +239,23 @@ def _checked_files(folder: Path, repo_type: RepoType) -> dict[str, Path]:
         raise UserError(f"{folder}: no such folder")
     files = _published_files(folder)
     for pattern in REQUIRED[repo_type]:
-        if not any(fnmatch(name, pattern) for name in files):
+        if not any(folder.glob(pattern)):
             raise UserError(f"{folder} is not a {repo_type} folder: it has no {pattern}")
-    shards: dict[tuple[str, str, int], set[int]] = {}
+    shards: dict[tuple[str, str], dict[int, set[int]]] = {}
     for name in files:
         if any(fnmatch(Path(name).name, pattern) for pattern in PICKLES):
             raise UserError(f"{folder / name} is a pickle: save it as safetensors, or remove it")
         if match := _SHARD.fullmatch(name):
-            key = (match["stem"], match["ending"], int(match["count"]))
-            shards.setdefault(key, set()).add(int(match["index"]))
-    for (stem, ending, count), present in shards.items():
+            counts = shards.setdefault((match["stem"], match["ending"]), {})
+            counts.setdefault(int(match["count"]), set()).add(int(match["index"]))
+    for (stem, ending), counts in shards.items():
+        if len(counts) > 1:
+            first, second = sorted(counts)[:2]
+            raise UserError(
+                f"{folder} mixes two builds: {stem} is there in {first} shards and in {second};"
+                " remove the older ones"
+            )
+        [(count, present)] = counts.items()
         if missing := sorted(set(range(count)) - present):
             name = f"{stem}-{missing[0]:05d}-of-{count:05d}{ending}"
             raise UserError(f"{folder} is incomplete: {name} is missing; finish it first")
@@ -297,7 +303,8 @@ def _changed(files: dict[str, Path], remote: dict[str, RepoFile], repo_id: str) 
     }
     same = set()
     total = sum(remote[name].size for name in same_size)
-    with tqdm(total=total, unit="B", unit_scale=True, desc=f"Comparing with {repo_id}") as bar:
+    title = f"Comparing with {repo_id}"
+    with tqdm(total=total, unit="B", unit_scale=True, desc=title, disable=not total) as bar:
         for name, path in same_size.items():
             lfs = remote[name].lfs
             if (_sha256(path) == lfs.sha256) if lfs else (_git_sha1(path) == remote[name].blob_id):
@@ -328,7 +335,7 @@ def _commit(
     if "README.md" in changed:  # before hours of uploading, not after
         try:
             RepoCard.load(changed["README.md"]).validate(repo_type)
-        except ValueError as error:
+        except (ValueError, yaml.YAMLError) as error:
             reason = " ".join(str(error).split())
             raise UserError(
                 f"{changed['README.md']}: the Hub refuses its header: {reason}"
@@ -347,62 +354,3 @@ def _commit(
         repo_type=repo_type,
         parent_commit=head,
     ).oid
-
-
-@contextmanager
-def _plain_errors(
-    repo_id: str, repo_type: RepoType, endpoint: str, revision: str | None = None
-) -> Iterator[None]:
-    """Turn what goes wrong between here and the Hub into one line with a way out.
-
-    The clients' own messages are passed on only where the Hub wrote them: theirs may quote
-    signed addresses.
-    """
-    try:
-        yield
-    except UserError:
-        raise
-    except (httpx2.HTTPError, RevisionResolutionError, OSError, RuntimeError, ValueError) as error:
-        # An upload that fails in a thread is wrapped: "Error while uploading 'data/...'".
-        cause = error.__cause__ if type(error) is RuntimeError and error.__cause__ else error
-        reason = _reason(cause, repo_id, repo_type, endpoint, revision)
-        if reason is None:
-            raise
-        raise UserError(reason) from error
-
-
-def _reason(
-    error: BaseException, repo_id: str, repo_type: RepoType, endpoint: str, revision: str | None
-) -> str | None:
-    if isinstance(error, OfflineModeIsEnabled):
-        return f"{repo_id}: HF_HUB_OFFLINE forbids asking {endpoint}; unset it and try again"
-    if isinstance(error, RevisionResolutionError):
-        return f"{repo_id}: {endpoint} cannot be reached and no copy is in the cache; try again"
-    if isinstance(error, (*_TRANSPORT_ERRORS, ConnectionError, TimeoutError)):
-        return f"{repo_id}: the connection to {endpoint} failed ({type(error).__name__}); try again"
-    if isinstance(error, RevisionNotFoundError):
-        return f"{repo_id} has no revision {revision}"
-    if isinstance(error, GatedRepoError):
-        return f"{repo_id} is gated: ask for access on {endpoint}/{repo_id}, then `hf auth login`"
-    if isinstance(error, RepositoryNotFoundError):
-        return (
-            f"{repo_id}: no such folder, and no {repo_type} of this name on {endpoint} that"
-            " may be read from here (a private one needs `hf auth login` or HF_TOKEN)"
-        )
-    if not isinstance(error, HfHubHTTPError):
-        return None
-    status = error.response.status_code
-    said = " ".join((error.server_message or "").split())
-    said = f" ({said})" if said else ""
-    if status == 401:
-        return f"{endpoint} does not accept the token: run `hf auth login`, or correct HF_TOKEN"
-    if status == 403:
-        return f"{repo_id}: the token has no permission to do this{said}; use one with write access"
-    if status == 412:
-        return f"{repo_id} was changed by somebody else meanwhile; nothing published, try again"
-    if status == 429 or status >= 500:
-        return (
-            f"{repo_id}: {endpoint} answered {status}{said}; try again later:"
-            " only what is missing will be uploaded"
-        )
-    return f"{repo_id}: {endpoint} refused with {status}{said}"

@@ -1,0 +1,201 @@
+"""Recordings and transcripts to words and tokens with time stamps and scores.
+
+Transcript -> labels, with a star wherever untranscribed audio may stand; waveform -> emissions;
+CTC forced alignment -> frames; the model's lateness taken off, word ends moved to where the
+speech falls quiet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from khmer_aligned import edges
+from khmer_aligned.aligners import viterbi
+from khmer_aligned.aligners.base import Aligner, Labels, frame_seconds
+from khmer_aligned.edges import Energy
+from khmer_aligned.schema import SAMPLE_RATE, Span, UserError
+from khmer_aligned.text import Break, Transcript
+
+_FIRST_TOKEN_GAP = 0.2  # seconds without a token that make the next one the first
+_MAX_WIDENING = 0.4  # seconds that a word's end may move behind its last peak
+
+
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """A token or a word: seconds in the recording, score 0-1, characters of the raw transcript."""
+
+    text: str
+    start: float
+    end: float
+    score: float
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Alignment:
+    """A transcript on its recording. `words[k]` is `transcript.words[k]`.
+
+    A word without labels (a symbol, an emoji) has score 0 and, if nothing was heard there, no
+    length. `tokens` holds the labels of all words in order, those of word k at
+    `token_ranges[k]`. `stars` are seconds (S, 2) of audio that the transcript does not hold,
+    between words. `best` is the model's best label at each frame, (T,), for comparing what it
+    hears with what it was told.
+    """
+
+    transcript: Transcript
+    words: tuple[Timed, ...]
+    tokens: tuple[Timed, ...]
+    token_ids: np.ndarray  # int32, as tokens
+    token_ranges: tuple[tuple[int, int], ...]
+    stars: np.ndarray
+    best: np.ndarray
+    blank: int
+    frame: float  # seconds
+    offset: float  # seconds that were taken off every time
+    energy: Energy
+    duration: float  # seconds
+
+    def heard(self, start: float, end: float) -> list[int]:
+        """The model's own labels between two times: best of each frame, merged, no blanks."""
+        lo = max(0, round((start + self.offset) / self.frame))
+        hi = max(lo, round((end + self.offset) / self.frame))
+        best = self.best[lo:hi]
+        fresh = np.ones(len(best), bool)
+        fresh[1:] = best[1:] != best[:-1]
+        return best[fresh & (best != self.blank)].tolist()
+
+
+def align(
+    waveforms: Sequence[np.ndarray], transcripts: Sequence[Transcript], aligner: Aligner
+) -> list[Alignment | UserError]:
+    """Align each waveform (n,) at 16 kHz with its transcript.
+
+    What cannot be aligned gives its `UserError` in the place of an alignment, so that it costs
+    none of the others.
+    """
+    plans = [_plan(transcript, aligner) for transcript in transcripts]
+    wanted = [i for i, plan in enumerate(plans) if not isinstance(plan, UserError)]
+    emissions = aligner.emissions([waveforms[i] for i in wanted])
+    star = len(aligner.vocabulary)
+    results: list[Alignment | UserError] = list(plans)  # the errors among them stay
+    items = []
+    for i, emission in zip(wanted, emissions, strict=True):
+        if len(emission) == 0:
+            milliseconds = len(waveforms[i]) / SAMPLE_RATE * 1000
+            results[i] = UserError(f"{milliseconds:.0f} ms of audio are too short for one frame")
+        else:
+            items.append((i, emission))
+    paths = viterbi.align_many(
+        ((emission, plans[i].ids) for i, emission in items), aligner.blank, star
+    )
+    for (i, emission), path in zip(items, paths, strict=True):
+        if isinstance(path, UserError):
+            results[i] = path
+        else:
+            results[i] = _timed(waveforms[i], transcripts[i], plans[i], emission, path, aligner)
+    return results
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What the path is looked for: label ids (L,), and for each word its labels and their place."""
+
+    ids: np.ndarray
+    words: tuple[Labels, ...]
+    places: tuple[tuple[int, int], ...]  # of each word in ids; of its star where it has no labels
+    stars: np.ndarray  # places in ids of the stars between words
+
+
+def _plan(transcript: Transcript, aligner: Aligner) -> _Plan | UserError:
+    words = tuple(aligner.labels(word) for word in transcript.words)
+    if not any(labels.ids for labels in words):
+        if not transcript.raw.strip("\ufeff\u200b \t\r\n"):
+            return UserError("the transcript is empty")
+        return UserError(f"the transcript holds nothing that {aligner.name} can spell")
+    star = len(aligner.vocabulary)
+    ids, places, stars = [star], [], [0]
+    for word, labels in zip(transcript.words, words, strict=True):
+        places.append((len(ids), len(ids) + (len(labels.ids) or 1)))
+        ids.extend(labels.ids or (star,))
+        if word.break_after >= Break.SPACE:
+            stars.append(len(ids))
+            ids.append(star)
+    if stars[-1] != len(ids) - 1:
+        stars.append(len(ids))
+        ids.append(star)
+    return _Plan(np.array(ids, np.int32), words, tuple(places), np.array(stars))
+
+
+def _timed(
+    waveform: np.ndarray,
+    transcript: Transcript,
+    plan: _Plan,
+    emission: np.ndarray,
+    path: viterbi.Path,
+    aligner: Aligner,
+) -> Alignment:
+    frame = frame_seconds(aligner)
+    duration = len(waveform) / SAMPLE_RATE
+    spans = viterbi.merge(path, plan.ids)
+    energy = edges.measure(waveform)
+    offset = edges.estimate_offset(energy, _first_token_starts(plan, spans, frame))
+    offset = aligner.offset if offset is None else offset
+    starts = np.clip(spans.start * frame - offset, 0, duration)
+    ends = np.clip(spans.end * frame - offset, 0, duration)
+
+    tokens: list[Timed] = []
+    words: list[Timed] = []
+    ranges = []
+    for word, labels, (lo, hi) in zip(transcript.words, plan.words, plan.places, strict=True):
+        begin = len(tokens)
+        for k, text, span in zip(range(lo, hi), labels.texts, labels.spans, strict=False):
+            tokens.append(Timed(text, starts[k], ends[k], spans.score[k], span))
+        ranges.append((begin, len(tokens)))
+        score = float(spans.score[lo:hi].mean()) if labels.ids else 0.0
+        words.append(Timed(word.text, starts[lo], ends[hi - 1], score, word.span))
+    heard = spans.end[plan.stars] > spans.start[plan.stars]
+    stars = np.stack([starts[plan.stars], ends[plan.stars]], axis=1)[heard]
+    return Alignment(
+        transcript=transcript,
+        words=tuple(_widened(words, stars, energy, duration)),
+        tokens=tuple(tokens),
+        token_ids=np.concatenate([np.array(labels.ids, np.int32) for labels in plan.words]),
+        token_ranges=tuple(ranges),
+        stars=stars,
+        best=emission.argmax(axis=1).astype(np.int32),
+        blank=aligner.blank,
+        frame=frame,
+        offset=offset,
+        energy=energy,
+        duration=duration,
+    )
+
+
+def _first_token_starts(plan: _Plan, spans: viterbi.Spans, frame: float) -> np.ndarray:
+    """Start times, lateness included, of the tokens that follow a stretch without any."""
+    own = np.concatenate([np.arange(lo, hi) for lo, hi in plan.places])
+    own = own[spans.end[own] > spans.start[own]]
+    starts, ends = spans.start[own] * frame, spans.end[own] * frame
+    first = np.ones(len(own), bool)
+    first[1:] = starts[1:] - ends[:-1] >= _FIRST_TOKEN_GAP
+    return starts[first]
+
+
+def _widened(words: list[Timed], stars: np.ndarray, energy: Energy, duration: float) -> list[Timed]:
+    """Word ends moved from the last peak to where the speech falls quiet or the next word starts.
+
+    Untranscribed audio behind a word is not given to it.
+    """
+    widened = []
+    for k, word in enumerate(words):
+        limit = words[k + 1].start if k + 1 < len(words) else duration
+        limit = min(limit, word.end + _MAX_WIDENING)
+        star = np.searchsorted(stars[:, 0], word.start)
+        if star < len(stars):
+            limit = min(limit, stars[star, 0])
+        end = energy.falls(word.end, limit) if limit > word.end else word.end
+        widened.append(Timed(word.text, word.start, end, word.score, word.span))
+    return widened

@@ -1,0 +1,107 @@
+"""Any CTC model of `transformers`, over romanized letters or over Khmer characters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+
+import numpy as np
+import torch
+from transformers import AutoFeatureExtractor, AutoModelForCTC, AutoTokenizer
+
+from khmer_aligned import hub
+from khmer_aligned.aligners.base import Labels, spell
+from khmer_aligned.aligners.windows import FrontEnd, emissions
+from khmer_aligned.schema import SAMPLE_RATE, UserError
+from khmer_aligned.text import SpokenWord
+
+_CONSONANTS = [chr(c) for c in range(0x1780, 0x17A3)]
+_LETTERS = "abcdefghijklmnopqrstuvwxyz"
+_PROBE_STEPS = 480  # divisible by every subsampling in use: 2, 3, 4, 5, 6, 8
+
+
+class CtcAligner:
+    """An AutoModelForCTC, by folder or Hub id, that reads waveforms or log-mel features."""
+
+    offset = 0.0
+    licence = None
+
+    def __init__(self, source: str, device: torch.device) -> None:
+        found = hub.resolve(source, "model")
+        options = {"revision": found.revision, "trust_remote_code": False}
+        try:
+            self._extractor = AutoFeatureExtractor.from_pretrained(found.path, **options)
+            tokenizer = AutoTokenizer.from_pretrained(found.path, **options)
+            model = AutoModelForCTC.from_pretrained(
+                found.path, **options, use_safetensors=True, dtype=torch.float32
+            )
+        except (OSError, ValueError, KeyError) as error:
+            reason = " ".join(str(error).split())
+            raise UserError(f"{source}: cannot be loaded as a CTC model: {reason}") from error
+        if self._extractor.sampling_rate != SAMPLE_RATE:
+            raise UserError(
+                f"{source}: listens at {self._extractor.sampling_rate} Hz; needs {SAMPLE_RATE} Hz"
+            )
+        self.name = found.identity
+        self._model = model.eval().to(device)
+        self._device = device
+        self.blank = model.config.pad_token_id or 0
+        vocabulary = tokenizer.get_vocab()
+        by_id = {i: text for text, i in vocabulary.items()}
+        self.vocabulary = tuple(by_id.get(i, "") for i in range(model.config.vocab_size))
+        self._ids = {text: i for text, i in vocabulary.items() if i != self.blank}
+        self._native = self._reads_khmer(source)
+        self._front_end = self._find_front_end(source)
+        self.stride = self._front_end.step * self._front_end.stride
+
+    def labels(self, word: SpokenWord) -> Labels:
+        if self._native:
+            return spell(word.text, word.char_spans, self._ids)
+        return spell(word.romanized, word.letter_spans, self._ids)
+
+    def emissions(self, waveforms: Sequence[np.ndarray]) -> list[np.ndarray]:
+        return emissions(self._front_end, waveforms, self._device)
+
+    def _reads_khmer(self, source: str) -> bool:
+        if sum(c in self._ids for c in _CONSONANTS) > len(_CONSONANTS) // 2:
+            return True
+        if sum(c in self._ids or c.upper() in self._ids for c in _LETTERS) > len(_LETTERS) // 2:
+            return False
+        raise UserError(f"{source}: its vocabulary holds neither Khmer characters nor a to z")
+
+    def _find_front_end(self, source: str) -> FrontEnd:
+        """Strides from the configuration where it has them, else by asking the model."""
+        name = self._extractor.model_input_names[0]
+
+        def prepare(waveform: np.ndarray) -> np.ndarray:
+            # One call per recording: extractors normalize over whatever they are given.
+            features = self._extractor(waveform, sampling_rate=SAMPLE_RATE, return_tensors="np")
+            return features[name][0]
+
+        def forward(inputs: torch.Tensor, lengths: torch.Tensor | None) -> torch.Tensor:
+            mask = None
+            if lengths is not None:
+                mask = torch.arange(inputs.shape[1], device=inputs.device) < lengths[:, None]
+            return self._model(**{name: inputs}, attention_mask=mask).logits
+
+        config = self._model.config
+        if name == "input_values":
+            receptive = 1
+            for kernel, stride in reversed(
+                list(zip(config.conv_kernel, config.conv_stride, strict=True))
+            ):
+                receptive = (receptive - 1) * stride + kernel
+            # Group normalization runs over time, so padding would leak into the frames.
+            masks = getattr(config, "feat_extract_norm", None) == "layer"
+            return FrontEnd(prepare, forward, 1, prod(config.conv_stride), receptive, masks)
+        second = prepare(np.zeros(SAMPLE_RATE * 6, np.float32))
+        step = round(SAMPLE_RATE * 6 / len(second) / 80) * 80  # whole 5 ms hops
+        probe = torch.zeros(1, _PROBE_STEPS, *second.shape[1:], device=self._device)
+        with torch.inference_mode():
+            frames = forward(probe, None).shape[1]
+        if frames == 0 or _PROBE_STEPS % frames:
+            raise UserError(
+                f"{source}: {frames} frames from {_PROBE_STEPS} feature steps is no constant stride"
+            )
+        stride = _PROBE_STEPS // frames
+        return FrontEnd(prepare, forward, step, stride, stride, masks_padding=True)

@@ -1,0 +1,68 @@
+"""torchaudio's MMS_FA: 315 M parameters, romanized letters, 1,130 languages.
+
+Pratap et al., "Scaling Speech Technology to 1,000+ Languages", 2023.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from urllib.error import URLError
+
+import numpy as np
+import torch
+from torchaudio.pipelines import MMS_FA
+
+from khmer_aligned.aligners import MMS_NAME
+from khmer_aligned.aligners.base import Labels, spell
+from khmer_aligned.aligners.windows import FrontEnd, emissions
+from khmer_aligned.schema import UserError
+from khmer_aligned.text import SpokenWord
+
+_RECEPTIVE = 400  # samples; of the convolutions in front of wav2vec 2.0
+_STRIDE = 320
+
+
+class MmsAligner:
+    """MMS_FA's acoustic model; its own star column is left out, the path has a better one."""
+
+    name = MMS_NAME
+    licence = "CC-BY-NC-4.0"
+    vocabulary = MMS_FA.get_labels(star=None)
+    blank = 0
+    stride = _STRIDE
+    offset = 0.0
+
+    def __init__(self, device: torch.device, model: torch.nn.Module | None = None) -> None:
+        if model is None:
+            try:
+                # The bundle's wrapper would normalize over the whole batch, padding included.
+                model = MMS_FA.get_model(with_star=False).model
+            except (URLError, OSError) as error:
+                raise UserError(
+                    f"mms: its weights (1.2 GB) cannot be fetched ({error}); go online once, or "
+                    "name a CTC model's folder with --aligner"
+                ) from error
+        self._model = model.eval().to(device)
+        self._device = device
+        self._ids = {text: i for i, text in enumerate(self.vocabulary) if i != self.blank}
+
+    def labels(self, word: SpokenWord) -> Labels:
+        return spell(word.romanized, word.letter_spans, self._ids)
+
+    def emissions(self, waveforms: Sequence[np.ndarray]) -> list[np.ndarray]:
+        front_end = FrontEnd(
+            prepare=_normalize,
+            forward=lambda inputs, lengths: self._model(inputs, lengths)[0],
+            step=1,
+            stride=_STRIDE,
+            receptive=_RECEPTIVE,
+            masks_padding=True,
+        )
+        return emissions(front_end, waveforms, self._device)
+
+
+def _normalize(waveform: np.ndarray) -> np.ndarray:
+    """Zero mean and unit variance over the recording, as the model was trained on."""
+    mean = waveform.mean(dtype=np.float64)
+    variance = waveform.var(dtype=np.float64)
+    return ((waveform - mean) / np.sqrt(variance + 1e-5)).astype(np.float32)

@@ -1,0 +1,145 @@
+"""Recordings of any length through a model of bounded memory: windows, batched by length.
+
+A recording is normalized once, over its own samples. It is then read in windows of 30 s of new
+frames with real audio as context on both sides, all of one shape, which start on multiples of the
+model's stride, so that frame i of the recording is frame i whatever window computed it. All
+windows of all recordings of a call share one queue; recordings shorter than a window are padded
+to their neighbours' length only where the model masks the padding exactly.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from khmer_aligned.schema import SAMPLE_RATE
+
+WINDOW_SECONDS = 30.0
+CONTEXT_SECONDS = 4.0  # on each side
+# Audio in one batch. A CPU gains nothing from more than one window at a time.
+_BATCH_SECONDS = {"cuda": 1200.0, "cpu": WINDOW_SECONDS + 2 * CONTEXT_SECONDS}
+_MAX_PADDING = 0.1  # share of a batch
+
+
+@dataclass(frozen=True)
+class FrontEnd:
+    """How a model reads audio.
+
+    `prepare`: waveform (n,) -> model input (N, ...), N steps, normalized over the recording.
+    `forward`: inputs (B, N, ...), lengths (B,) in steps or None -> logits (B, T, V).
+    `step` samples a step, `stride` steps a frame, `receptive` steps that one frame looks at.
+    """
+
+    prepare: Callable[[np.ndarray], np.ndarray]
+    forward: Callable[[torch.Tensor, torch.Tensor | None], torch.Tensor]
+    step: int
+    stride: int
+    receptive: int
+    masks_padding: bool
+
+    def frames(self, steps: int) -> int:
+        """Frames that the model gives for `steps` steps."""
+        return max(0, (steps - self.receptive) // self.stride + 1)
+
+    def steps(self, frames: int) -> int:
+        """The fewest steps that give `frames` frames."""
+        return (frames - 1) * self.stride + self.receptive
+
+
+@dataclass(frozen=True, slots=True)
+class _Window:
+    recording: int
+    first: int  # frame at which the input starts
+    steps: int  # length of the input
+    keep: tuple[int, int]  # frames of the recording that are taken from it
+
+
+def emissions(
+    front_end: FrontEnd, waveforms: Sequence[np.ndarray], device: torch.device
+) -> list[np.ndarray]:
+    """Log-probabilities (T, V) float32 of each waveform (n,) at 16 kHz.
+
+    bfloat16 on CUDA, float32 elsewhere; the log-softmax is taken in float32 on both. Out of
+    memory halves the batch, and goes on.
+    """
+    inputs = [front_end.prepare(waveform) for waveform in waveforms]
+    queue = [w for i, x in enumerate(inputs) for w in _windows(front_end, i, len(x))]
+    queue.sort(key=lambda window: window.steps, reverse=True)
+    lengths = [front_end.frames(len(x)) for x in inputs]
+    results: list[np.ndarray | None] = [None] * len(inputs)
+    budget = _BATCH_SECONDS[device.type] * SAMPLE_RATE / front_end.step
+    position = 0
+    while position < len(queue):
+        batch = _next_batch(queue, position, budget, front_end.masks_padding)
+        try:
+            log_probs = _run(front_end, inputs, batch, device)
+        except torch.OutOfMemoryError:
+            if len(batch) == 1:
+                raise
+            torch.cuda.empty_cache()
+            budget = sum(window.steps for window in batch) / 2
+            continue
+        for window, values in zip(batch, log_probs, strict=True):
+            begin, end = window.keep
+            i = window.recording
+            if results[i] is None:
+                results[i] = np.empty((lengths[i], values.shape[1]), np.float32)
+            results[i][begin:end] = values[begin - window.first : end - window.first]
+        position += len(batch)
+    return [np.zeros((0, 0), np.float32) if result is None else result for result in results]
+
+
+def _windows(front_end: FrontEnd, recording: int, steps: int) -> Iterator[_Window]:
+    total = front_end.frames(steps)
+    if total == 0:
+        return
+    per_second = SAMPLE_RATE / (front_end.step * front_end.stride)
+    new, context = round(WINDOW_SECONDS * per_second), round(CONTEXT_SECONDS * per_second)
+    whole = new + 2 * context
+    if total <= whole:
+        yield _Window(recording, 0, steps, (0, total))
+        return
+    for begin in range(0, total, new):
+        # The first and the last window take the context they lack on one side from the other.
+        first = min(max(0, begin - context), total - whole)
+        yield _Window(recording, first, front_end.steps(whole), (begin, min(begin + new, total)))
+
+
+def _next_batch(queue: list[_Window], position: int, budget: float, padding: bool) -> list[_Window]:
+    longest = queue[position].steps
+    shortest = longest * (1 - _MAX_PADDING) if padding else longest
+    most = max(1, int(budget // longest))
+    batch = queue[position : position + most]
+    return [window for window in batch if window.steps >= shortest]
+
+
+def _run(
+    front_end: FrontEnd, inputs: list[np.ndarray], batch: list[_Window], device: torch.device
+) -> np.ndarray:
+    longest = batch[0].steps
+    stacked = np.zeros((len(batch), longest, *inputs[0].shape[1:]), np.float32)
+    for row, window in zip(stacked, batch, strict=True):
+        start = window.first * front_end.stride
+        row[: window.steps] = inputs[window.recording][start : start + window.steps]
+    lengths = torch.tensor([window.steps for window in batch], device=device)
+    padded = any(window.steps < longest for window in batch)
+    with (
+        torch.inference_mode(),
+        torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"),
+    ):
+        logits = front_end.forward(
+            torch.from_numpy(stacked).to(device), lengths if padded else None
+        )
+    return torch.log_softmax(logits.float(), dim=-1).cpu().numpy()
+
+
+def pick_device(rank: int | None = None) -> torch.device:
+    """The GPU of this worker process of `Dataset.map`, by its rank, or the CPU."""
+    if torch.cuda.is_available():
+        return torch.device("cuda", (rank or 0) % torch.cuda.device_count())
+    torch.set_num_threads(os.cpu_count() or 1)
+    return torch.device("cpu")

@@ -1,0 +1,81 @@
+"""The dataset's card: the template dataset_card.md, with the numbers of a build."""
+
+from __future__ import annotations
+
+import re
+from importlib import resources
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from khmer_aligned.aligners import MMS_NAME
+from khmer_aligned.schema import SAMPLE_RATE
+
+_TEMPLATE = "dataset_card.md"
+_SHOWN_REASONS = 12
+_SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (10**6, "100K<n<1M"))
+_MMS_NOTE = """
+The weights of MMS_FA are licensed CC-BY-NC-4.0: they are for non-commercial use, and whether that
+reaches the time stamps made with them is for the publisher to settle.
+"""
+
+
+def fill(report: dict[str, Any], title: str = "Khmer aligned speech") -> str:
+    """The card of a build, `report` as build.json holds it."""
+    splits = report["splits"]
+    clips = sum(own["clips"] for own in splits.values())
+    seconds = sum(own["seconds"] for own in splits.values())
+    config = report["config"]
+    balance = report["balance"]
+    minutes = {k: n / SAMPLE_RATE / 60 for k, n in balance["samples"].items()}
+    characters = balance["characters"]
+    rejected = sorted(report["rejected"].items(), key=lambda item: -item[1]["seconds"])
+    rows = [
+        f"| {reason} | {own['stretches']:,} | {own['seconds'] / 60:,.1f} | {own['characters']:,} |"
+        for reason, own in rejected[:_SHOWN_REASONS]
+    ]
+    if len(rejected) > _SHOWN_REASONS:
+        rows.append(f"| {len(rejected) - _SHOWN_REASONS} further reasons, in build.json | | | |")
+    return Template(_template()).substitute(
+        title=title,
+        size=next((name for limit, name in _SIZES if clips < limit), "n>1M"),
+        data_files="\n".join(
+            f"  - split: {name}\n    path: data/{name}-*.parquet" for name in splits
+        ),
+        clips=f"{clips:,}",
+        hours=f"{seconds / 3600:,.1f} hours" if seconds >= 3600 else f"{seconds / 60:,.1f} minutes",
+        repository="org/khmer-aligned",
+        splits="\n".join(
+            f"| {name} | {own['recordings']:,} | {own['clips']:,} | {own['seconds'] / 60:,.1f} |"
+            for name, own in splits.items()
+        ),
+        aligner=config["aligner"],
+        max_tokens=config["max_tokens"],
+        tokenizer=config["tokenizer"],
+        licence_note=_MMS_NOTE if config["aligner"] == MMS_NAME else "",
+        balance=(
+            f"| audio, minutes | {minutes['in']:,.2f} | {minutes['clips']:,.2f} "
+            f"| {minutes['rejected']:,.2f} |\n"
+            f"| text, characters | {characters['in']:,} | {characters['clips']:,} "
+            f"| {characters['rejected']:,} |"
+        ),
+        rejected="\n".join(rows) or "| nothing | 0 | 0 | 0 |",
+    )
+
+
+def name_repository(folder: Path, repository: str) -> None:
+    """Let the card in `folder` say `load_dataset` with the name that it is published under."""
+    path = folder / "README.md"
+    if path.is_file():
+        text = path.read_text(encoding="utf-8")
+        named = re.sub(r'load_dataset\("[^"]*"\)', f'load_dataset("{repository}")', text)
+        if named != text:
+            path.write_text(named, encoding="utf-8")
+
+
+def _template() -> str:
+    """The template from the wheel, or from the top of a checkout."""
+    packaged = resources.files("khmer_aligned") / _TEMPLATE
+    if packaged.is_file():
+        return packaged.read_text(encoding="utf-8")
+    return (Path(__file__).parents[2] / _TEMPLATE).read_text(encoding="utf-8")

@@ -1,0 +1,110 @@
+"""Where speech begins and ends by its energy: pauses, a model's lateness, and word edges.
+
+A CTC model's peaks come late or early by a constant of its own, and the end of a word sits on its
+last peak. Both are mended here from the waveform of the recording alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from khmer_aligned.schema import SAMPLE_RATE
+
+HOP = 160  # samples; 10 ms
+HOP_SECONDS = HOP / SAMPLE_RATE
+_QUIET = 0.3  # of the way from the recording's noise floor to its speech level, in dB
+_FLOOR_PERCENTILE, _SPEECH_PERCENTILE = 5, 95
+_MIN_RANGE_DB = 12.0  # with less between floor and speech, nothing tells a pause from speech
+_MIN_PAUSE = 0.15  # seconds
+_MIN_ONSET_PAUSE = 0.15  # seconds of quiet before an onset that can be trusted
+_MIN_ONSETS = 4
+_EARLIEST, _LATEST = -0.20, 0.50  # seconds from an onset to a first token
+_MAX_SPREAD = 0.08  # seconds between the quartiles of what the onsets say
+
+
+@dataclass(frozen=True)
+class Energy:
+    """The level of a recording, a value every 10 ms, and its pauses.
+
+    decibels: float32 (n // HOP,); quiet: bool, the same shape; pauses: seconds, (P, 2).
+    """
+
+    decibels: np.ndarray
+    quiet: np.ndarray
+    pauses: np.ndarray
+
+    def quietest(self, start: float, end: float) -> float:
+        """The middle of the longest quiet stretch between two times, else the quietest moment."""
+        lo, hi = int(start / HOP_SECONDS), max(int(end / HOP_SECONDS), int(start / HOP_SECONDS) + 1)
+        lo, hi = min(lo, len(self.quiet)), min(hi, len(self.quiet))
+        if lo == hi:
+            return (start + end) / 2
+        runs = _runs(self.quiet[lo:hi])
+        if len(runs):
+            begin, stop = runs[np.argmax(runs[:, 1] - runs[:, 0])]
+            return (lo + (begin + stop) / 2) * HOP_SECONDS
+        return (lo + int(np.argmin(self.decibels[lo:hi])) + 0.5) * HOP_SECONDS
+
+    def falls(self, start: float, end: float) -> float:
+        """When speech that goes on at `start` first falls quiet, `end` at the latest."""
+        lo, hi = int(start / HOP_SECONDS), int(end / HOP_SECONDS)
+        quiet = np.flatnonzero(self.quiet[lo:hi])
+        return min(end, max(start, (lo + quiet[0]) * HOP_SECONDS)) if len(quiet) else end
+
+    def rises(self, start: float, end: float) -> float:
+        """When the speech that goes on at `end` last rose from quiet, `start` at the earliest."""
+        lo, hi = int(start / HOP_SECONDS), int(end / HOP_SECONDS)
+        quiet = np.flatnonzero(self.quiet[lo:hi])
+        return max(start, min(end, (lo + quiet[-1] + 1) * HOP_SECONDS)) if len(quiet) else start
+
+    def speech_seconds(self, start: float, end: float) -> float:
+        """Seconds between two times that are not quiet."""
+        lo, hi = int(start / HOP_SECONDS), int(end / HOP_SECONDS)
+        return float(np.count_nonzero(~self.quiet[lo:hi])) * HOP_SECONDS
+
+
+def measure(waveform: np.ndarray) -> Energy:
+    """The energy of a waveform (n,) at 16 kHz; a recording without contrast has no pauses."""
+    whole = waveform[: len(waveform) // HOP * HOP].reshape(-1, HOP)
+    power = np.einsum("ij,ij->i", whole, whole) / HOP
+    if len(power) > 2:  # 30 ms, so that one period of a low voice does not look like a pause
+        power = np.convolve(power, np.full(3, 1 / 3, np.float32), mode="same")
+    decibels = 10 * np.log10(power + 1e-10, dtype=np.float32)
+    if len(decibels) == 0:
+        return Energy(decibels, np.zeros(0, bool), np.zeros((0, 2)))
+    floor, speech = np.percentile(decibels, (_FLOOR_PERCENTILE, _SPEECH_PERCENTILE))
+    if speech - floor < _MIN_RANGE_DB:
+        quiet = np.zeros(len(decibels), bool)
+    else:
+        quiet = decibels < floor + _QUIET * (speech - floor)
+    runs = _runs(quiet) * HOP_SECONDS
+    return Energy(decibels, quiet, runs[runs[:, 1] - runs[:, 0] >= _MIN_PAUSE])
+
+
+def estimate_offset(energy: Energy, first_tokens: np.ndarray) -> float | None:
+    """Seconds that a model's tokens come late in this recording; None where it cannot tell.
+
+    first_tokens: start times (K,) of tokens that follow a stretch without any. The onset of
+    speech after each long enough pause is held against the first token near it, and the median
+    of the differences is taken, when there are enough of them and they agree.
+    """
+    lengths = energy.pauses[:, 1] - energy.pauses[:, 0]
+    onsets = energy.pauses[lengths >= _MIN_ONSET_PAUSE, 1]
+    onsets = onsets[onsets < (len(energy.quiet) - 1) * HOP_SECONDS]
+    late = []
+    for onset in onsets:
+        near = first_tokens[(first_tokens > onset + _EARLIEST) & (first_tokens < onset + _LATEST)]
+        if len(near):
+            late.append(near[0] - onset)
+    if len(late) < _MIN_ONSETS:
+        return None
+    low, middle, high = np.percentile(late, (25, 50, 75))
+    return float(middle) if high - low <= _MAX_SPREAD else None
+
+
+def _runs(mask: np.ndarray) -> np.ndarray:
+    """Start and end of each run of True, (R, 2)."""
+    edges = np.flatnonzero(np.diff(np.concatenate(([0], mask.view(np.int8), [0]))))
+    return edges.reshape(-1, 2)
