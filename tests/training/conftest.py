@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 import torch
 from datasets import Dataset
+from transformers import WhisperConfig, WhisperFeatureExtractor, WhisperForConditionalGeneration
+
 from khmer_aligned.audio import encode_flac
 from khmer_aligned.schema import CLIP_FEATURES, SAMPLE_RATE
 from khmer_whisper import model as models
 from khmer_whisper.demo.tokenizer import byte_tokenizer
 from khmer_whisper.labels import Labeller
-from transformers import WhisperConfig, WhisperFeatureExtractor, WhisperForConditionalGeneration
 
 # Each word has a chord of its own: a sound with a spelling.
 WORDS = {"ទឹក": (300, 900), "ឆ្កែ": (500, 1500), "ល្អ": (700, 2500), "ធំ": (1100, 3500)}

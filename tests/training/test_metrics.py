@@ -6,6 +6,7 @@ from pathlib import Path
 
 import evaluate
 import pytest
+
 from khmer_whisper.metrics import compare, score
 from khmer_whisper.metrics.counts import characters, projected_words, scored_words, segmented_words
 
@@ -81,14 +82,14 @@ def test_empty_sides_are_defined():
 
 
 def corpus(clips: int, rate: float, seed: int) -> tuple[list[str], list[str]]:
-    generator = random.Random(seed)
+    said_by, heard_by = random.Random(seed), random.Random(seed + 1)
     words = ["ខ្ញុំ", "ទៅ", "ផ្សារ", "ទឹក", "ម្ដាយ", "សាលា", "សៀវភៅ", "ល្អ", "ធំ", "ឆ្កែ"]
     references, hypotheses = [], []
     for _ in range(clips):
-        said = generator.choices(words, k=6)
+        said = said_by.choices(words, k=6)
         references.append("".join(said))
         hypotheses.append(
-            "".join(generator.choice(words) if generator.random() < rate else w for w in said)
+            "".join(heard_by.choice(words) if heard_by.random() < rate else w for w in said)
         )
     return references, hypotheses
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import tomllib
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 from khmer_aligned.schema import UserError
 
 PROVENANCE = "provenance"  # a table of training.toml that tells, and is not read back
+
+
+def _option(default: Any, text: str, choices: tuple[str, ...] = ()) -> Any:
+    return field(default=default, metadata={"help": text, "choices": choices})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,42 +24,49 @@ class Config:
     Raises UserError for a value that makes no sense.
     """
 
-    dataset: str  # Hub id with optional @revision, or a folder built by khmer-aligned
-    model: str = "openai/whisper-small"  # any multilingual Whisper, by Hub id or folder
-    text: str = "text"  # learn the written form, or "spoken": numbers and signs as words
-    seed: int = 42
+    dataset: str = _option("", "Hub id or folder of a dataset built by khmer-aligned.")
+    model: str = _option("openai/whisper-small", "Any multilingual Whisper, by Hub id or folder.")
+    text: str = _option(
+        "text", "Learn the written form, or numbers and signs as words.", ("text", "spoken")
+    )
+    seed: int = _option(42, "Of the order of the clips and of everything drawn.")
 
-    epochs: float = 3.0
-    max_steps: int = 0  # optimizer steps; above 0 it decides instead of epochs
-    batch_size: int = 16  # clips at a time on each device
-    accumulation: int = 1  # batches before a step: the same loss and gradients, less memory
-    learning_rate: float = 1e-5
-    warmup: float = 0.1  # share of the steps in which the learning rate rises
-    weight_decay: float = 0.0
-    max_grad_norm: float = 1.0
+    epochs: float = _option(3.0, "Passes over the training clips.")
+    max_steps: int = _option(0, "Optimizer steps; above 0 it decides instead of epochs.")
+    batch_size: int = _option(16, "Clips at a time on each device.")
+    accumulation: int = _option(1, "Batches before a step: the same result in less memory.")
+    learning_rate: float = _option(1e-5, "At its highest; it rises, then falls to 0.")
+    warmup: float = _option(0.1, "Share of the steps in which the learning rate rises.")
+    weight_decay: float = _option(0.0, "AdamW's.")
+    max_grad_norm: float = _option(1.0, "Longer gradients are scaled down to it.")
 
-    tune: str = "full"  # or "decoder" (frozen encoder), or "lora" (merged at the end)
-    lora_rank: int = 32
-    gradient_checkpointing: bool = False  # a third slower, for a fraction of the memory
-    compile: bool = False  # torch.compile
+    tune: str = _option(
+        "full", "All weights, all but the encoder's, or adapters.", ("full", "decoder", "lora")
+    )
+    lora_rank: int = _option(32, "Of the adapters; they are merged into the weights at the end.")
+    gradient_checkpointing: bool = _option(False, "A third slower in a fraction of the memory.")
+    compile: bool = _option(False, "Run the model through torch.compile.")
 
-    timestamps: float = 0.0  # share of examples whose labels carry timestamps
-    previous_text: float = 0.0  # share of examples that are told the clip before
-    join: float = 0.0  # share of examples joined with the clips that follow, up to the limits
-    spec_augment: bool = False
-    augment: float = 0.0  # share of examples with changed speed, noise and gain
+    timestamps: float = _option(0.0, "Share of examples whose labels carry timestamps.")
+    previous_text: float = _option(0.0, "Share of examples that are told what was said before.")
+    join: float = _option(0.0, "Share of examples joined with the clips that follow them.")
+    spec_augment: bool = _option(False, "Mask stretches of time and frequency while training.")
+    augment: float = _option(0.0, "Share of examples with changed speed, noise and gain.")
 
-    evaluate_every: int = 0  # optimizer steps; 0 for each epoch or 500 steps, whichever is less
-    patience: int = 0  # evaluations without a lower CER before training stops; 0 for never
-    workers: int = 0  # processes that read clips ahead
-    trackers: tuple[str, ...] = ()  # beside TensorBoard: wandb, mlflow, ...
+    evaluate_every: int = _option(0, "Steps; 0 for an epoch or 500 steps, whichever is less.")
+    patience: int = _option(0, "Evaluations without a lower CER before stopping; 0 for never.")
+    workers: int = _option(0, "Processes that read clips ahead.")
+    trackers: tuple[str, ...] = _option((), "Beside TensorBoard: wandb, mlflow, ...")
 
     def __post_init__(self) -> None:
-        for name, allowed in (("text", ("text", "spoken")), ("tune", ("full", "decoder", "lora"))):
-            if getattr(self, name) not in allowed:
-                raise UserError(
-                    f"{name} is {getattr(self, name)!r}: choose one of {', '.join(allowed)}"
-                )
+        if not self.dataset:
+            raise UserError("no dataset is named: give a Hub id or a folder")
+        for option in fields(self):
+            value, choices = getattr(self, option.name), option.metadata["choices"]
+            if choices and value not in choices:
+                raise UserError(f"{option.name} is {value!r}: choose {' or '.join(choices)}")
+            if option.type == "float":  # 3 and 3.0 are one configuration
+                object.__setattr__(self, option.name, float(value))
         for name in ("timestamps", "previous_text", "join", "augment"):
             if not 0 <= getattr(self, name) <= 1:
                 raise UserError(f"{name} is {getattr(self, name)}: give a share from 0 to 1")
@@ -89,13 +100,11 @@ class Config:
     @classmethod
     def of(cls, table: dict[str, Any], where: str = "configuration") -> Config:
         """A configuration from a table; unknown keys and wrong types are errors."""
-        known = {field.name: field for field in fields(cls)}
+        known = {option.name: str(option.type) for option in fields(cls)}
         for key, value in table.items():
             if key not in known:
                 raise UserError(f"{where}: unknown key {key!r}; known are {', '.join(known)}")
-            table = table | {key: _typed(where, key, value, str(known[key].type))}
-        if "dataset" not in table:
-            raise UserError(f"{where}: names no dataset")
+            table = table | {key: _typed(where, key, value, known[key])}
         return cls(**table)
 
     def with_(self, **changes: Any) -> Config:

@@ -1,4 +1,4 @@
-"""A built dataset to training examples, each a pure function of the seed, the epoch and the clip."""
+"""A built dataset to training examples, each a function of seed, epoch and clip alone."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import torch
 from datasets import Audio, Dataset, DatasetDict, load_dataset
-from datasets.exceptions import DatasetNotFoundError, DataFilesNotFoundError
+from datasets.exceptions import DataFilesNotFoundError, DatasetNotFoundError
+from tqdm import tqdm
+
 from khmer_aligned import audio
 from khmer_aligned.hub import Source, resolve
 from khmer_aligned.schema import CLIP_FEATURES, SAMPLE_RATE, UserError
-from tqdm import tqdm
-
 from khmer_whisper.collate import Example
 from khmer_whisper.config import Config
 from khmer_whisper.model import Whisper
@@ -118,6 +118,11 @@ class Clips(torch.utils.data.Dataset):
     def mean_seconds(self) -> float:
         """Of a clip."""
         return float(np.mean(self.rows["duration"]))
+
+    @property
+    def usual_seconds(self) -> float:
+        """As long as 95 % of the clips, or shorter."""
+        return round(float(np.percentile(self.rows["duration"], 95)), 2)
 
     def __getitem__(self, key: int) -> Example:
         row = self.rows[key % len(self)]

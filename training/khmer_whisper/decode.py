@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -70,7 +70,10 @@ def predict(
     predictions: list[Prediction] = []
     with tqdm(total=len(rows), desc=description, unit="clip", delay=2, disable=quiet) as progress:
         for batch in rows.iter(batch_size):
-            clips = [dict(zip(batch, values, strict=True)) for values in zip(*batch.values())]
+            clips = [
+                dict(zip(batch, values, strict=True))
+                for values in zip(*batch.values(), strict=True)
+            ]
             heard = recognize(whisper, [waveform(clip) for clip in clips])
             predictions += [
                 Prediction(

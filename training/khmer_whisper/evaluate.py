@@ -6,9 +6,10 @@ import platform
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
+from pathlib import Path
 
+from khmer_aligned.hub import Source
 from khmer_aligned.schema import UserError
-
 from khmer_whisper import data, decode, metrics
 from khmer_whisper.data import LeftOut, Splits
 from khmer_whisper.decode import Prediction
@@ -75,28 +76,41 @@ def compare(base: Evaluation, tuned: Evaluation) -> dict[str, metrics.Difference
     )
 
 
-def report(splits: Splits, evaluations: dict[str, Evaluation]) -> dict:
-    """metrics.json: each published number with the revisions and versions it depends on."""
+def report(splits: Splits, evaluations: dict[str, Evaluation], sources: dict[str, Source]) -> dict:
+    """metrics.json: each published number with the revisions and versions it depends on.
+
+    `sources` says where a model of `evaluations` came from; one just trained came from nowhere.
+    """
     first = next(iter(evaluations.values()))
-    found = {
+    return {
         "dataset": {
-            "name": splits.source.path,
-            "version": splits.source.version,
+            **named(splits.source),
             "split": first.split,
             "clips": len(first.predictions),
             "seconds": round(sum(p.duration for p in first.predictions), 3),
             "recordings": len({p.recording for p in first.predictions}),
             "left_out": [asdict(clip) for clip in first.left_out],
         },
-        "models": {},
+        "models": {
+            name: {
+                **(named(sources[name]) if name in sources else {}),
+                **evaluation.scores.as_dict(),
+                "looped": sum(p.looped for p in evaluation.predictions),
+            }
+            for name, evaluation in evaluations.items()
+        },
         "versions": versions(),
     }
-    for name, evaluation in evaluations.items():
-        found["models"][name] = {
-            **evaluation.scores.as_dict(),
-            "looped": sum(p.looped for p in evaluation.predictions),
-        }
-    return found
+
+
+def named(source: Source) -> dict:
+    """A source as a published file may name it: never by a path of somebody's machine."""
+    on_hub = source.revision is not None
+    return {
+        "name": source.path if on_hub else Path(source.path).resolve().name,
+        "on_hub": on_hub,
+        "version": source.version,
+    }
 
 
 def versions() -> dict[str, str]:

@@ -16,8 +16,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from khmer_aligned.schema import UserError
 from transformers import WhisperTokenizer
+
+from khmer_aligned.schema import UserError
 
 LANGUAGE = "km"
 TASK = "transcribe"

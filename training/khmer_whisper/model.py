@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from khmer_aligned.hub import Source, resolve
-from khmer_aligned.schema import SAMPLE_RATE, UserError
 from transformers import (
     GenerationConfig,
     WhisperFeatureExtractor,
@@ -16,6 +14,8 @@ from transformers import (
     WhisperTokenizer,
 )
 
+from khmer_aligned.hub import Source, resolve
+from khmer_aligned.schema import SAMPLE_RATE, UserError
 from khmer_whisper.labels import LANGUAGE, TASK, Labeller
 
 

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import torch
 import transformers
-from khmer_aligned.hub import Source
-from khmer_aligned.schema import UserError
 from tqdm import tqdm
 
+from khmer_aligned.hub import Source
+from khmer_aligned.schema import UserError
 from khmer_whisper import data, decode, metrics
 from khmer_whisper import model as models
+from khmer_whisper.card import write_card
 from khmer_whisper.config import Config
 from khmer_whisper.data import Clips, LeftOut, Splits
 from khmer_whisper.evaluate import Evaluation, compare, evaluate, report, score, versions
@@ -47,7 +48,10 @@ def train(config: Config, out: Path) -> Result:
     out = Path(out)
     whisper = models.load(config.model)
     splits = data.load(config.dataset)
-    pinned = config.with_(dataset=_pinned(splits.source), model=_pinned(whisper.source))
+    pinned = config.with_(
+        dataset=_pinned(splits.source, config.dataset),
+        model=_pinned(whisper.source, config.model),
+    )
     checkpoints = _prepare_folder(out, pinned)
 
     clips, left_out = _training_clips(splits, whisper, pinned)
@@ -61,8 +65,9 @@ def train(config: Config, out: Path) -> Result:
     tuned = evaluate(whisper, splits, scored, pinned.batch_size, "scoring the tuned model")
     difference = compare(base, tuned)
     whisper.model.config.use_cache = True
+    whisper.model.config.clip_seconds = clips.usual_seconds
     whisper.save(out)
-    found = report(splits, {"base": base, "tuned": tuned}) | {
+    found = report(splits, {"base": base, "tuned": tuned}, {"base": whisper.source}) | {
         "difference": {name: asdict(value) for name, value in difference.items()},
     }
     _write(out / "metrics.json", json.dumps(found, ensure_ascii=False, indent=2) + "\n")
@@ -75,6 +80,7 @@ def train(config: Config, out: Path) -> Result:
     )
     provenance = _provenance(splits, whisper, clips, left_out, trainer)
     _write(out / "training.toml", pinned.toml(provenance))
+    write_card(out)
     shutil.rmtree(checkpoints)
     trainer.accelerator.wait_for_everyone()
     return Result(
@@ -82,8 +88,8 @@ def train(config: Config, out: Path) -> Result:
     )
 
 
-def _pinned(source: Source) -> str:
-    return f"{source.path}@{source.revision}" if source.revision else source.path
+def _pinned(source: Source, name: str) -> str:
+    return f"{source.path}@{source.revision}" if source.revision else name
 
 
 def _prepare_folder(out: Path, config: Config) -> Path:
@@ -175,6 +181,7 @@ def _provenance(
         "model_version": whisper.source.version,
         "clips": len(clips),
         "hours": round(clips.mean_seconds * len(clips) / 3600, 3),
+        "clip_seconds": clips.usual_seconds,
         "left_out": len(left_out),
         "steps": trainer.state.global_step,
         "best_step": trainer.state.best_global_step or trainer.state.global_step,

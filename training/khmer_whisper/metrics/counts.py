@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import jiwer
 import numpy as np
+
 from khmer_aligned.text import scoring_form, verbalize, words
 
 

@@ -2,6 +2,7 @@
 
 import datasets
 import evaluate
+
 from khmer_whisper.metrics import score
 
 DESCRIPTION = """\

@@ -1,0 +1,153 @@
+"""The model's card: its numbers, where they come from, and the same for the Hub to read."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+
+import yaml
+from huggingface_hub import EvalResult, EvalResultEntry, ModelCard, ModelCardData
+from huggingface_hub import eval_result_entries_to_yaml as entries_to_yaml
+
+from khmer_whisper.config import PROVENANCE
+
+TASK = "automatic-speech-recognition"
+UNNAMED = "org/whisper-khmer"  # until it is pushed somewhere
+METRICS = {
+    "cer": ("cer", "CER"),
+    "wer": ("wer", "WER, projected"),
+    "wer_segmented": ("wer", "WER, segmented"),
+}
+
+
+def write_card(folder: Path) -> None:
+    """README.md and .eval_results of a model folder, from its metrics.json and training.toml."""
+    found = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    training = tomllib.loads((folder / "training.toml").read_text(encoding="utf-8"))
+    card = ModelCard.from_template(
+        _data(found, training), template_path=str(template()), **_body(found, training)
+    )
+    card.save(folder / "README.md")
+    entries = _entries(found)
+    if entries:
+        results = folder / ".eval_results"
+        results.mkdir(exist_ok=True)
+        text = yaml.safe_dump(entries_to_yaml(entries), allow_unicode=True, sort_keys=False)
+        (results / "khmer.yaml").write_text(text, encoding="utf-8")
+
+
+def name_repository(folder: Path, repository: str) -> None:
+    """Put the repository's id where the card says how to load the model."""
+    card = folder / "README.md"
+    text = card.read_text(encoding="utf-8")
+    named = text.replace(UNNAMED, repository)
+    if named != text:
+        card.write_text(named, encoding="utf-8")
+
+
+def template() -> Path:
+    """model_card.md: beside this file in an installed package, at the top of the repository."""
+    shipped = Path(__file__).with_name("model_card.md")
+    return shipped if shipped.is_file() else Path(__file__).parents[2] / "model_card.md"
+
+
+def _data(found: dict, training: dict) -> ModelCardData:
+    dataset = found["dataset"]
+    results = [
+        EvalResult(
+            task_type=TASK,
+            dataset_type=dataset["name"],
+            dataset_name=dataset["name"],
+            dataset_split=dataset["split"],
+            dataset_revision=dataset["version"],
+            metric_type=kind,
+            metric_name=title,
+            metric_value=round(100 * found["models"]["tuned"][name]["rate"], 2),
+        )
+        for name, (kind, title) in METRICS.items()
+    ]
+    return ModelCardData(
+        language="km",
+        library_name="transformers",
+        pipeline_tag=TASK,
+        base_model=_hub_id(training["model"]),
+        datasets=[dataset["name"]] if dataset["on_hub"] else None,
+        metrics=["cer", "wer"],
+        tags=["whisper", "khmer"],
+        model_name=UNNAMED.split("/")[1],
+        eval_results=results,
+    )
+
+
+def _body(found: dict, training: dict) -> dict:
+    dataset, provenance = found["dataset"], training[PROVENANCE]
+    base, tuned = found["models"]["base"], found["models"]["tuned"]
+    rows = [
+        {
+            "name": title,
+            "base": _rate(base[name]),
+            "tuned": _rate(tuned[name]),
+            "errors": tuned[name]["errors"],
+            "total": tuned[name]["total"],
+        }
+        for name, (_, title) in METRICS.items()
+    ]
+    gain = found["difference"]["cer"]
+    comparison = (
+        f"The difference in CER is {100 * gain['difference']:+.1f} points "
+        f"({100 * gain['low']:+.1f} to {100 * gain['high']:+.1f}, paired bootstrap, "
+        f"p = {gain['p']:.3f})."
+    )
+    notes = []
+    if dataset["left_out"]:
+        notes.append(f"{len(dataset['left_out'])} clips longer than the model's window are not in.")
+    if dataset["split"] == "validation":
+        notes.append("There was no test split: the best checkpoint was chosen on these clips.")
+    return {
+        "name": UNNAMED.split("/")[1],
+        "repository": UNNAMED,
+        "base": training["model"].partition("@")[0] if _hub_id(training["model"]) else "A Whisper",
+        "dataset": dataset["name"],
+        "training_dataset": training["dataset"] if dataset["on_hub"] else dataset["name"],
+        "dataset_version": dataset["version"],
+        "hours": provenance["hours"],
+        "clips": provenance["clips"],
+        "clip_seconds": provenance["clip_seconds"],
+        "scored_clips": dataset["clips"],
+        "scored_minutes": round(dataset["seconds"] / 60, 1),
+        "recordings": dataset["recordings"],
+        "split": dataset["split"],
+        "selection": "" if dataset["split"] == "validation" else " or used to choose a checkpoint",
+        "results": rows,
+        "comparison": comparison,
+        "notes": " ".join(notes),
+        "segmenter": tuned["segmenter"],
+        "version": found["versions"]["khmer-aligned"],
+    }
+
+
+def _entries(found: dict) -> list[EvalResultEntry]:
+    dataset = found["dataset"]
+    if not dataset["on_hub"]:  # an entry must name a dataset that can be looked up
+        return []
+    return [
+        EvalResultEntry(
+            dataset_id=dataset["name"],
+            task_id=f"{dataset['split']}_{name}",
+            value=round(100 * found["models"]["tuned"][name]["rate"], 2),
+            dataset_revision=dataset["version"],
+            notes=f"{title} in percent, {_rate(found['models']['tuned'][name])}",
+        )
+        for name, (_, title) in METRICS.items()
+    ]
+
+
+def _rate(rate: dict) -> str:
+    return f"{100 * rate['rate']:.1f} % ({100 * rate['low']:.1f}-{100 * rate['high']:.1f})"
+
+
+def _hub_id(name: str) -> str | None:
+    """The Hub id of a pinned name; None for a folder of the author's machine."""
+    repository, _, revision = name.partition("@")
+    return repository if revision else None

@@ -1,0 +1,200 @@
+"""The command line: click, and nothing but click."""
+
+from __future__ import annotations
+
+import functools
+import json
+import logging
+import warnings
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+
+import click
+
+from khmer_aligned.schema import UserError
+from khmer_whisper.config import Config
+
+FORMATS = ("txt", "json", "srt", "vtt")
+
+
+def plain_errors(command: Callable) -> Callable:
+    """Say what the user can mend in one line, without a traceback; keep the libraries quiet."""
+
+    @functools.wraps(command)
+    def run(*args, **kwargs):
+        _quiet()
+        try:
+            return command(*args, **kwargs)
+        except UserError as error:
+            raise click.ClickException(str(error)) from error
+
+    return run
+
+
+@click.group()
+@click.version_option(package_name="khmer-aligned")
+def main() -> None:
+    """Fine-tune Whisper on an aligned Khmer dataset, score it, use it and publish it.
+
+    DATASET and MODEL are Hub ids, with @REVISION if you like, or local folders.
+    """
+
+
+def config_options(command: Callable) -> Callable:
+    """An option for each field of Config; only those given count."""
+    for field in reversed(fields(Config)):
+        if field.name == "dataset":
+            continue
+        name = "--" + field.name.replace("_", "-")
+        settings: dict = {"default": None, "help": field.metadata["help"]}
+        if field.metadata["choices"]:
+            settings["type"] = click.Choice(field.metadata["choices"])
+        elif field.type == "bool":
+            name = f"{name}/--no-{name[2:]}"
+        elif field.type == "tuple[str, ...]":
+            name, settings["multiple"] = name.removesuffix("s"), True
+        else:
+            settings["type"] = {"int": int, "float": float, "str": str}[field.type]
+        command = click.option(name, field.name, **settings)(command)
+    return command
+
+
+@main.command()
+@click.argument("dataset")
+@click.argument("out", type=click.Path(path_type=Path, file_okay=False))
+@click.option(
+    "--config",
+    "config_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A TOML file with these options as keys, such as the training.toml of a model.",
+)
+@config_options
+@plain_errors
+def train(dataset: str, out: Path, config_file: Path | None, **options) -> None:
+    """Fine-tune a Whisper on DATASET and write the model folder OUT.
+
+    Options given here go before those of --config. Started again after an interruption with the
+    same options, it goes on where it was.
+    """
+    from khmer_whisper.train import train as run
+
+    given = {key: value for key, value in options.items() if value not in (None, ())}
+    given["dataset"] = dataset
+    config = Config.read(config_file, **given) if config_file else Config.of(given)
+    result = run(config, out)
+    click.echo(_table(result.split, {"base": result.base, "tuned": result.tuned}))
+    click.echo(f"\nModel folder: {out}")
+
+
+@main.command()
+@click.argument("model")
+@click.argument("dataset")
+@click.option("--split", default="test", show_default=True)
+@click.option("--batch-size", default=16, show_default=True)
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Write predictions.jsonl and metrics.json into this folder.",
+)
+@plain_errors
+def evaluate(model: str, dataset: str, split: str, batch_size: int, out: Path | None) -> None:
+    """Score MODEL on a split of DATASET."""
+    from khmer_whisper import data, decode
+    from khmer_whisper import evaluate as evaluation
+    from khmer_whisper import model as models
+
+    whisper = models.place(models.load(model))
+    splits = data.load(dataset)
+    found = evaluation.evaluate(whisper, splits, split, batch_size)
+    if out:
+        out.mkdir(parents=True, exist_ok=True)
+        decode.write(out / "predictions.jsonl", found.rows())
+        report = evaluation.report(splits, {"model": found}, {"model": whisper.source})
+        text = json.dumps(report, ensure_ascii=False, indent=2) + "\n"
+        (out / "metrics.json").write_text(text, encoding="utf-8")
+    click.echo(_table(split, {model: found.scores}))
+
+
+@main.command()
+@click.argument("model")
+@click.argument(
+    "files", nargs=-1, required=True, type=click.Path(path_type=Path, dir_okay=False, exists=True)
+)
+@click.option("--format", "form", type=click.Choice(FORMATS), default="txt", show_default=True)
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Write one file for each audio file into this folder instead of standard output.",
+)
+@click.option("--batch-size", default=8, show_default=True)
+@plain_errors
+def transcribe(model: str, files: tuple[Path, ...], form: str, out: Path | None, batch_size: int):
+    """Transcribe audio FILES of any length with MODEL."""
+    from khmer_whisper import model as models
+    from khmer_whisper.transcribe import transcribe as run
+
+    names = [file.stem for file in files]
+    twice = {name for name in names if names.count(name) > 1}
+    if out and twice:
+        raise click.UsageError(f"two files would be written to {sorted(twice)[0]}.{form}")
+    whisper = models.place(models.load(model))
+    for file in files:
+        text = run(whisper, file, batch_size).render(form)
+        if out:
+            out.mkdir(parents=True, exist_ok=True)
+            (out / f"{file.stem}.{form}").write_text(text, encoding="utf-8")
+        else:
+            click.echo(text, nl=False)
+
+
+@main.command("push-model")
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False, exists=True))
+@click.argument("repo")
+@click.option("--private", is_flag=True, help="If the repository has to be created, for you alone.")
+@click.option("--tag", help="Name the published revision, such as v1.")
+@plain_errors
+def push_model(folder: Path, repo: str, private: bool, tag: str | None) -> None:
+    """Publish the model in FOLDER as REPO (org/name) on the Hub, in one commit."""
+    from khmer_aligned.hub import publish
+    from khmer_whisper.card import name_repository
+
+    name_repository(folder, repo)
+    published = publish(
+        folder, repo, "model", private=private, tag=tag, message="Publish the model"
+    )
+    if published.uploaded:
+        click.echo(f"{len(published.uploaded)} files uploaded to {published.url}")
+    else:
+        click.echo(f"{published.url} is up to date: nothing to upload")
+    click.echo(f"revision {published.commit}")
+
+
+def _table(split: str, scores: dict) -> str:
+    some = next(iter(scores.values()))
+    lines = [f"{some.clips} clips of the {split} split; 95 % intervals over recordings"]
+    width = max(len(name) for name in scores)
+    for name, found in scores.items():
+        lines.append(
+            f"{name:<{width}}  CER {found.cer}  WER {found.wer}  "
+            f"WER by {found.segmenter} {found.wer_segmented}"
+        )
+    return "\n".join(lines)
+
+
+def _quiet() -> None:
+    """Nobody reads screens of deprecations in the libraries' own calls."""
+    from datasets.utils import logging as datasets_logging
+    from transformers.utils import logging as transformers_logging
+
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    datasets_logging.set_verbosity_error()
+    logging.getLogger("accelerate").setLevel(logging.ERROR)
+    warnings.simplefilter("ignore")
+
+
+if __name__ == "__main__":
+    main()
