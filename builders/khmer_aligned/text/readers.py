@@ -113,25 +113,34 @@ def money(match: re.Match[str]) -> list[Reading]:
     """Two decimals of a currency that has cents are cents, or a decimal like any other."""
     digits, multiplier = match["digits"], match["multiplier"]
     names, minor = CURRENCIES[match["currency"]]
-    sign = _signed(match["sign"])
-    amounts = _each(
-        sign,
-        number(digits, multiplied=multiplier is not None),
-        [(multiplier,) if multiplier else ()],
-    )
-    plain = [(*amount, *name) for name in names for amount in amounts]
-    cents = re.fullmatch(r"(.+)[.,](\d\d)", digits)
-    if not (minor and cents) or multiplier:
-        return plain
-    units = number(cents[1])[0]
-    whole: Reading = () if units == cardinal(0) else (*units, *names[0])
-    hundredths = int(cents[2])
-    if not hundredths:
-        return [(*sign[0], *whole), *plain] if whole else plain
-    found: list[Reading] = [(*sign[0], *whole, *cardinal(hundredths), minor)]
-    if hundredths == 50 and whole:
-        found.append((*sign[0], *whole, "កន្លះ"))
-    return found + plain
+    sign = _signed(match["sign"])[0]
+    amounts = number(digits, multiplied=multiplier is not None)
+    parts = re.fullmatch(r"(.+)[.,](\d\d?)", digits)
+    if multiplier:
+        amounts = [(*amount, multiplier) for amount in amounts]
+    elif parts and int(parts[2]) == 0:  # 17.00
+        amounts = [number(parts[1])[0], *amounts]
+    elif parts and minor and len(parts[2]) == 2:
+        return _cents(sign, number(parts[1])[0], int(parts[2]), amounts[0], names, minor)
+    return [(*sign, *amount, *name) for amount in amounts for name in names]
+
+
+def _cents(
+    sign: Reading,
+    whole: Reading,
+    cents: int,
+    decimal: Reading,
+    names: tuple[Reading, ...],
+    minor: str,
+) -> list[Reading]:
+    found: list[Reading] = []
+    for name in names:
+        amount = () if whole == cardinal(0) else (*whole, *name)
+        found.append((*sign, *amount, *cardinal(cents), minor))
+        if cents == 50 and amount and name == names[0]:
+            found.append((*sign, *amount, "កន្លះ"))
+        found.append((*sign, *decimal, *name))
+    return found
 
 
 def measure(match: re.Match[str]) -> list[Reading]:
@@ -165,11 +174,15 @@ def numbered(match: re.Match[str]) -> list[Reading]:
 
 
 def fraction(match: re.Match[str]) -> list[Reading]:
-    top, bottom = integer(match["top"])[0], integer(match["bottom"])[0]
-    found: list[Reading] = [(*top, "ភាគ", *bottom), (*top, "លើ", *bottom)]
-    if int(match["top"]) >= int(match["bottom"]):  # 24/24, 50/50
-        found.reverse()
-    if (int(match["top"]), int(match["bottom"])) == (1, 2):
+    top, bottom = int(match["top"]), int(match["bottom"])
+    if 1000 <= top < bottom <= top + 5:  # a school year: 2019/2020
+        return []
+    said = [(*_signed(match["sign"])[0], *integer(match["top"])[0]), integer(match["bottom"])[0]]
+    words = [("ភាគ",), ("លើ",)]
+    if top >= bottom or bottom >= 1000:  # 24/24, 50/50, 12/2019
+        words.reverse()
+    found = [(*said[0], *word, *said[1]) for word in words]
+    if (match["sign"], top, bottom) == (None, 1, 2):
         found.append(("កន្លះ",))
     return found
 

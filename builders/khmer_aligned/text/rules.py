@@ -166,7 +166,7 @@ RULES: tuple[Rule, ...] = (
     ),
     _rule(
         "fraction",
-        r"(?P<top>\d{1,3})/(?P<bottom>\d{1,3})(?![\d/])",
+        rf"{_SIGN}(?P<top>\d{{1,4}})/(?P<bottom>\d{{1,4}})(?![\d/])",
         readers.fraction,
         ("1/2", "មួយភាគពីរ"),
         ("៣/៤", "បីភាគបួន"),

@@ -196,17 +196,19 @@ class _Reader:
                 found.append(_Word(start + first, start + last, None))
 
     def _bounds(self, words: list[_Word]) -> tuple[tuple[int, ...], ...]:
+        """Where each word's slot starts, in the raw, the canonical and the spoken text."""
         raw, canonical, spoken = [], [], []
         text = self.canonical.text
+        unit = None
         for word in words:
-            start = self.spoken_on_canonical.spans[word.start][0]
-            moved = start
-            while moved and _opens(text, moved - 1):
-                moved -= 1
-            canonical.append(moved)
-            raw.append(self.canonical.locate(moved, moved)[0])
-            unit = None if word.unit is None else self.units[word.unit]
-            spoken.append(word.start - (start - moved) if unit is None else word.start)
+            start = bound = self.spoken_on_canonical.spans[word.start][0]
+            while bound and _opens(text, bound - 1):
+                bound -= 1
+            canonical.append(bound)
+            raw.append(self.canonical.locate(bound, bound)[0])
+            inside = word.unit is not None and word.unit == unit
+            spoken.append(word.start if inside else word.start - (start - bound))
+            unit = word.unit
         return (
             (*raw, len(self.raw)),
             (*canonical, len(text)),

@@ -13,12 +13,15 @@ from khmer_aligned.text.traced import Span
 
 SEGMENTER = f"khmercut {version('khmercut')}"  # named with every word error rate
 
+# Combining marks of the scripts met in Khmer texts: Latin, Arabic, Devanagari, Thai, Lao.
+_ACCENTS = "\u0300-\u036f\u064b-\u0652\u0900-\u0903\u093a-\u094f\u0e31\u0e34-\u0e4e\u0eb1-\u0ece"
+_LETTER = f"[^\\W\\d_\u1780-\u17ff][{_ACCENTS}]*"
+
 # A stretch of Khmer, a word of another script (accents and inner apostrophes included), any
 # other single character. Python's \w does not match Khmer marks.
 _PIECE = re.compile(
     "(?P<khmer>[\u1780-\u17d3\u17dc\u17dd\u25cc]+)"
-    "|(?P<other>[^\\W\\d_\u1780-\u17ff][\u0300-\u036f]*"
-    "(?:['’]?[^\\W\\d_\u1780-\u17ff][\u0300-\u036f]*)*)"
+    f"|(?P<other>{_LETTER}(?:['’]?{_LETTER})*)"
     "|(?P<space>\\s+)"
     "|(?P<sign>.)",
     re.DOTALL,

@@ -1,0 +1,142 @@
+"""What holds for every text: generated Khmer, well-formed and not, and a thousand sentences."""
+
+import re
+import unicodedata
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+
+from khmer_aligned.text import Break, Transcript, normalize, scoring_form, verbalize, words
+from khmer_aligned.text.normalize import _ORDERED, _edits, normalize_traced
+
+from .khmer import NEWS, khmer_texts, news
+
+often = settings(max_examples=600, deadline=None, derandomize=True)
+some = settings(max_examples=300, deadline=None, derandomize=True)
+
+
+def check_normalize(raw):
+    canonical = normalize(raw)
+    assert normalize(canonical) == canonical
+    traced = normalize_traced(raw)
+    assert traced.text == canonical
+    if _ORDERED.fullmatch(raw):  # the short cut and the rules agree
+        assert not list(_edits(raw))
+    ends = [0, *(end for _, end in traced.spans)]
+    starts = [*(start for start, _ in traced.spans), len(raw)]
+    assert starts == sorted(starts)
+    assert ends == sorted(ends)
+
+
+def check_verbalize(raw):
+    spoken = verbalize(raw)
+    assert verbalize(spoken) == spoken
+    assert not re.search(r"\d|[ៗ%‰៛$€฿½²៘]", spoken)
+    assert normalize(spoken) == spoken
+
+
+def check_words(raw):
+    spoken = verbalize(raw)
+    found = words(spoken)
+    assert "".join(found) == re.sub(r"\s", "", spoken)
+    for word in found:
+        assert not word.endswith("\u17d2") or spoken.count("\u17d2") > len(
+            re.findall("\u17d2.", spoken)
+        )
+        if unicodedata.category(word[0]) == "Mn" and "\u1780" <= word[0] <= "\u17dd":
+            # only a mark that had no base to begin with
+            assert re.search(f"(?:^|[^\u1780-\u17dd]){word[0]}", spoken)
+    assert "".join(filter(None, map(scoring_form, found))) == scoring_form(raw)
+
+
+def check_transcript(raw):
+    transcript = Transcript.from_text(raw)
+    found = transcript.words
+    assert transcript.canonical == normalize(raw)
+    assert transcript.spoken == verbalize(raw)
+    slots = [word.slot for word in found]
+    if found:
+        assert slots[0][0] == 0 and slots[-1][1] == len(raw)
+        assert all(left[1] == right[0] for left, right in pairwise(slots))
+        assert found[-1].break_after == Break.PARAGRAPH
+    units = {each.span for each in transcript.ambiguities}
+    homes = set()
+    for word in found:
+        start, end = word.span
+        assert start < end or start == end == len(raw)
+        homes.update(range(start, end))
+        assert len(word.char_spans) == len(word.text) > 0
+        assert len(word.letter_spans) == len(word.romanized)
+        assert re.fullmatch("[a-z']*", word.romanized)
+        assert all(start <= left <= right <= end for left, right in word.letter_spans)
+        if normalize(raw[start:end]) != word.text:  # read in other words: all of one unit
+            assert set(word.char_spans) == {word.span}
+        assert word.is_star == (not word.romanized)
+    assert units <= {word.span for word in found}
+    for position, char in enumerate(raw):
+        if is_said(char) and not (char == "ៗ" and not found):
+            assert position in homes or char == "ៗ", (position, char)
+    check_slices(transcript)
+
+
+def is_said(char):
+    """A letter, a numeral, a Khmer mark that is ever written."""
+    return unicodedata.category(char)[0] in "LN" or (
+        "\u17b6" <= char <= "\u17d1" or char == "\u17dd"
+    )
+
+
+def check_slices(transcript):
+    count = len(transcript.words)
+    assert transcript.slice_raw(0, count) == (0, len(transcript.raw))
+    assert transcript.written(0, count) == transcript.canonical
+    cuts = [0, *range(1, count, 3), count]
+    raw, written, spoken = "", "", ""
+    for i, j in pairwise(cuts):
+        start, end = transcript.slice_raw(i, j)
+        raw += transcript.raw[start:end]
+        written += transcript.written(i, j)
+        spoken += transcript.spoken_text(i, j)
+        assert transcript.written(i, j) in transcript.canonical
+    assert raw == transcript.raw
+    assert re.sub(r"\s", "", written) == re.sub(r"\s", "", transcript.canonical)
+    assert re.sub(r"\s", "", spoken) == re.sub(r"\s", "", transcript.spoken)
+
+
+@often
+@given(khmer_texts)
+def test_normalize(raw):
+    check_normalize(raw)
+
+
+@often
+@given(khmer_texts)
+def test_verbalize(raw):
+    check_verbalize(raw)
+
+
+@some
+@given(khmer_texts)
+def test_words(raw):
+    check_words(raw)
+
+
+@some
+@given(khmer_texts)
+def test_transcript(raw):
+    check_transcript(raw)
+
+
+@pytest.mark.skipif(not NEWS.is_file(), reason="no shared data here")
+@pytest.mark.parametrize("check", [check_normalize, check_verbalize, check_words])
+def test_news(check):
+    for sentence in news():
+        check(sentence)
+
+
+@pytest.mark.skipif(not NEWS.is_file(), reason="no shared data here")
+def test_news_transcripts():
+    for sentence in news()[::5]:
+        check_transcript(sentence)
+    check_transcript("\r\n".join(["\ufeff", *news()[:50]]))
