@@ -173,7 +173,9 @@ def resolve(name: str, repo_type: RepoType) -> Source:
     commit; by default the main branch) names now; when the Hub cannot be reached, to the commit
     that it named when it was last asked. Raises `UserError`.
     """
-    folder = Path(name).expanduser()
+    if not name:
+        raise UserError(f"the {repo_type} has no name: give a folder or a Hub repository")
+    folder = Path(name)
     if folder.is_dir():
         return Source(path=str(folder), revision=None, repo_type=repo_type)
     if folder.exists():

@@ -5,10 +5,12 @@ tests/conftest.py imports it, so that every test may ask for it.
 
 from __future__ import annotations
 
+import base64
 import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -35,8 +37,8 @@ class Hub:
         done = hub.run("from datasets import load_dataset; print(load_dataset('org/x'))", token="")
         assert done.returncode == 0, done.stderr
 
-    No run may print a token: `run` itself asserts it. What the Hub holds then is in `hub.repo`,
-    `hub.commits` and `hub.files`; what it was asked in `hub.requests` and `hub.uploads`; and
+    No run may print a token: `run` itself raises AssertionError. What the Hub holds then is in
+    `repo`, `commits`, `files` and `read`; what it was asked in `requests` and `uploads`; and
     `fail`, `cut`, `kill` and `meanwhile` make the next such request go wrong.
     """
 
@@ -90,6 +92,16 @@ class Hub:
         """The content of one file."""
         return self.server.store.read(self.files(repo_type, repo_id, revision)[path])
 
+    def commit(self, repo_type: str, repo_id: str, files: dict[str, bytes], title: str) -> None:
+        """Commit these files as somebody else would, past the clients."""
+        header = {"key": "header", "value": {"summary": title}}
+        lines = [
+            {"key": "file", "value": {"path": path, "content": base64.b64encode(content)}}
+            for path, content in files.items()
+        ]
+        repo, store = self.repo(repo_type, repo_id), self.server.store
+        store.commit(repo, "main", [header, *lines], store.users[self.token])
+
     def fail(self, method: str, part: str, status: int, *, times: int = 1) -> None:
         """Answer the next `times` requests whose path holds `part` with this status."""
         self.server.faults.append(Fault(method, part, times=times, status=status))
@@ -99,18 +111,26 @@ class Hub:
         self.server.faults.append(Fault(method, part, skip=skip, cut_after=after))
 
     def kill(self, method: str, part: str, *, after: int = 0, skip: int = 0) -> None:
-        """The same, and the program that `run` started is killed at that moment."""
-        self.server.faults.append(
-            Fault(method, part, skip=skip, cut_after=after, action=self._kill_process)
-        )
+        """The same, and the program that `run` started is killed at that moment.
+
+        That is not before the `skip` requests before it are done: clients upload in parallel.
+        """
+
+        def action() -> None:
+            until = time.monotonic() + 30
+            while time.monotonic() < until:
+                asked = (r for r in self.requests if r.method == method and part in r.path)
+                if sum(request.status == 200 for request in asked) >= skip:
+                    break
+                time.sleep(0.01)
+            assert self._process is not None
+            self._process.kill()
+
+        self.server.faults.append(Fault(method, part, skip=skip, cut_after=after, action=action))
 
     def meanwhile(self, method: str, part: str, action: Callable[[], None]) -> None:
         """Call `action` when the next such request arrives, before it is answered."""
         self.server.faults.append(Fault(method, part, action=action))
-
-    def _kill_process(self) -> None:
-        assert self._process is not None
-        self._process.kill()
 
     def environment(self, token: str = token, *, home: Path | None = None, xet: bool = False):
         """What a program needs in its environment to find this Hub, and nothing of the user's."""
@@ -165,8 +185,8 @@ class Hub:
             out, err = self._process.communicate()
             pytest.fail(f"{command} took more than {TIMEOUT} s; its last words: {err[-2000:]}")
         secrets = [*self.server.store.users, environment.get("HF_TOKEN")]
-        for secret in filter(None, secrets):
-            assert secret not in out and secret not in err, f"{command} printed its token"
+        if any(secret in out + err for secret in filter(None, secrets)):
+            raise AssertionError(f"{command} printed its token")
         return subprocess.CompletedProcess(command, self._process.returncode, out, err)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
+from fnmatch import fnmatch
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
@@ -236,14 +237,17 @@ class Routes(Handler):
     def preupload(self, type: str, id: str, revision: str) -> None:
         wanted = self._json()
         commit = self._repo(type, id, write=True).find(revision)
-        ignored = {line for line in wanted.get("gitIgnore", "").splitlines() if line}
+        ignore = wanted.get("gitIgnore")  # "" counts, and overrules the repository's own
+        if ignore is None and ".gitignore" in commit.files:
+            ignore = self.store.read(commit.files[".gitignore"]).decode()
+        patterns = (ignore or "").split()
         answers = []
         for file in wanted["files"]:
             held = commit.files.get(file["path"])
             answer = {
                 "path": file["path"],
                 "uploadMode": self.store.upload_mode(commit, file["path"], file["size"]),
-                "shouldIgnore": file["path"] in ignored,
+                "shouldIgnore": any(fnmatch(file["path"], pattern) for pattern in patterns),
             }
             if held:
                 answer["oid"] = held.sha256 if held.lfs else held.oid

@@ -1,0 +1,62 @@
+"""What a user's program does with a Hub, step by step: `python client.py STEPS`.
+
+STEPS is JSON, [[name, {argument: value}], ...]; for each step one line of JSON is printed, what
+it gave or {"user_error": the message}. Any other error ends the program with its traceback. An
+argument `token` is who takes the step ("" for nobody).
+"""
+
+import hashlib
+import json
+import os
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from khmer_aligned.hub import publish, resolve
+from khmer_aligned.schema import UserError
+
+
+def rows(name: str) -> dict:
+    """Every row of every split as `load_dataset` gives it, the audio by its hash."""
+    from datasets import Audio, load_dataset
+
+    source = resolve(name, "dataset")
+    splits = load_dataset(source.path, revision=source.revision)
+    found = {}
+    for split, rows in splits.cast_column("audio", Audio(decode=False)).items():
+        found[split] = [
+            row | {"audio": hashlib.sha256(row["audio"]["bytes"]).hexdigest()} for row in rows
+        ]
+    return found
+
+
+def weights(name: str) -> dict:
+    """A hash of each parameter as `from_pretrained` gives it."""
+    from transformers import WhisperForConditionalGeneration
+
+    source = resolve(name, "model")
+    model = WhisperForConditionalGeneration.from_pretrained(source.path, revision=source.revision)
+    return {
+        key: hashlib.sha256(value.numpy().tobytes()).hexdigest()
+        for key, value in model.state_dict().items()
+    }
+
+
+TOKEN = os.environ.get("HF_TOKEN", "")
+STEPS = {
+    "publish": lambda folder, **rest: asdict(
+        publish(Path(folder), **{"message": "Publish", **rest})
+    ),
+    "resolve": lambda name, repo_type: asdict(resolve(name, repo_type)),
+    "rows": rows,
+    "weights": weights,
+}
+
+if __name__ == "__main__":
+    for name, arguments in json.loads(sys.argv[1]):
+        os.environ["HF_TOKEN"] = arguments.pop("token", TOKEN)
+        try:
+            answer = STEPS[name](**arguments)
+        except UserError as error:
+            answer = {"user_error": str(error)}
+        print(json.dumps(answer), flush=True)
