@@ -385,19 +385,18 @@ def _trace_steps(trellis, start, end, low, gaps, names, pair, in_label, position
         star = max(blank, trellis.star_log_probs[t])
         # Downwards, so that the label before is still that of the frame before.
         for i in range(size - 1, max(pair - (end - 1 - t) - low, 0) - 1, -1):
-            step = 0
             before = names[i - 1] if i > 0 else -np.inf
             stay, wait = names[i], gaps[i]
             jump = before + trellis.skip[low + i]
-            if before > wait:
-                gaps[i], step = before, GAP_FROM_LABEL
-            if jump > stay and jump > wait:
-                names[i], step = jump, step | LABEL_FROM_LABEL
-            elif wait > stay:
-                names[i], step = wait, step | LABEL_FROM_GAP
-            gaps[i] += blank if trellis.stars[low + i] < 0 else star
-            names[i] += frame[trellis.labels[low + i]]
-            steps[t - start, i] = step
+            pause = blank if trellis.stars[low + i] < 0 else star
+            # Conditional values, not branches: on real input no one could predict them.
+            gap_step = GAP_FROM_LABEL if before > wait else 0
+            name_step = LABEL_FROM_GAP if wait > stay else 0
+            stay = wait if wait > stay else stay
+            name_step = LABEL_FROM_LABEL if jump > stay else name_step
+            gaps[i] = (before if before > wait else wait) + pause
+            names[i] = (jump if jump > stay else stay) + frame[trellis.labels[low + i]]
+            steps[t - start, i] = gap_step | name_step
     for t in range(end - 1, start - 1, -1):
         step = steps[t - start, pair - low]
         if in_label:

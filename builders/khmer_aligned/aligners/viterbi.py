@@ -25,7 +25,7 @@ SHORTEST_STRIP = 512  # frames between two kept rows
 THREADED_CELLS = 1 << 26  # trellis cells from which threads are worth their start
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Path:
     """What is emitted at each of T frames.
 
@@ -39,7 +39,7 @@ class Path:
     score: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Spans:
     """Where each of L labels lies: frames [start, end) and its mean probability, all (L,).
 
@@ -88,7 +88,7 @@ def align(
             f"{count + repeats}: the transcript is too long for the audio, or the audio was cut"
         )
     if threads is None:
-        threads = _cores() if frames * count >= THREADED_CELLS else 1
+        threads = _cores() if _is_long(frames, count) else 1
     return _solve(trellis, threads)
 
 
@@ -100,40 +100,48 @@ def align_many(
     margin: float = STAR_MARGIN,
     threads: int | None = None,
 ) -> list[Path | UserError]:
-    """`align` for several (log_probs, labels), one thread each, in their order.
+    """`align` for several (log_probs, labels), in their order: long ones on all the threads one
+    after the other, the rest side by side on a thread each.
 
     A recording that cannot be aligned gives its UserError in place of a path, so that it costs
     none of the others.
     """
 
-    def one(item: tuple[np.ndarray, np.ndarray]) -> Path | UserError:
-        try:
-            return align(*item, blank, star, margin=margin, threads=1)
-        except UserError as error:
-            return error
+    items = list(items)
+    threads = threads or _cores()
 
-    with ThreadPoolExecutor(threads or _cores()) as pool:
-        return list(pool.map(one, items))
+    def one(number: int, threads: int) -> None:
+        try:
+            paths[number] = align(*items[number], blank, star, margin=margin, threads=threads)
+        except UserError as error:
+            paths[number] = error
+
+    paths: list[Path | UserError | None] = [None] * len(items)
+    long = {i for i, (frames, labels) in enumerate(items) if _is_long(len(frames), len(labels))}
+    for number in sorted(long):
+        one(number, threads)
+    with ThreadPoolExecutor(threads) as pool:
+        short = [pool.submit(one, i, 1) for i in range(len(items)) if i not in long]
+        for future in short:
+            future.result()
+    return paths
 
 
 def merge(path: Path, labels: np.ndarray) -> Spans:
     """The frames and the mean probability of each of the labels (L,) that `path` was made from."""
     count = len(labels)
     frames = np.flatnonzero(path.position >= 0)
-    owners = path.position[frames]
-    start = np.full(count, len(path.position), np.int64)
-    end = np.zeros(count, np.int64)
-    np.minimum.at(start, owners, frames)
-    np.maximum.at(end, owners, frames + 1)
-    own_frames = np.bincount(owners, minlength=count)
-    total = np.bincount(owners, path.log_probs[frames].astype(np.float64), minlength=count)
-    held = own_frames > 0
-    score = np.zeros(count)
-    score[held] = np.exp(total[held] / own_frames[held])
+    owners = path.position[frames]  # never falling
+    first = np.searchsorted(owners, np.arange(count), "left")
+    last = np.searchsorted(owners, np.arange(count), "right")
+    held = last > first
+    start, end, score = np.zeros(count, np.int64), np.zeros(count, np.int64), np.zeros(count)
+    start[held], end[held] = frames[first[held]], frames[last[held] - 1] + 1
     # A star without a frame sits where the label before it ended.
-    end[~held] = 0
     end = np.maximum.accumulate(end)
     start[~held] = end[~held]
+    total = np.bincount(owners, path.log_probs[frames].astype(np.float64), minlength=count)
+    score[held] = np.exp(total[held] / (last - first)[held])
     return Spans(start, end, score)
 
 
@@ -161,7 +169,8 @@ def _checked(
         raise ValueError(
             f"label {labels[at]} at {at} is none of {columns} columns or the blank {blank}"
         )
-    log_probs = np.ascontiguousarray(log_probs)
+    # numba would compile everything anew for an array that is read-only or has gaps.
+    log_probs = np.require(log_probs, requirements=["C", "A", "W"])
     frame = _first_bad_frame(log_probs)
     if frame >= 0:
         raise ValueError(f"log_probs hold NaN or +infinity at frame {frame}")
@@ -181,8 +190,10 @@ def _trellis(
     stars[np.searchsorted(places, star_places)] = star_places
     return Trellis(
         log_probs=log_probs,
-        star_log_probs=_star_log_probs(log_probs, blank, -1 if star is None else star, margin),
-        blank=blank,
+        star_log_probs=_star_log_probs(
+            log_probs, blank, -1 if star is None else int(star), float(margin)
+        ),
+        blank=int(blank),
         labels=np.append(ordinary, blank).astype(np.int32),
         skip=skip,
         stars=stars,
@@ -249,6 +260,10 @@ def _forward(trellis: Trellis, height: int, threads: int) -> tuple[list[Row], Ro
         with ThreadPoolExecutor(threads) as pool:
             list(pool.map(run, range(len(starts))))
     return kept, row
+
+
+def _is_long(frames: int, labels: int) -> bool:
+    return frames * labels >= THREADED_CELLS
 
 
 def _cores() -> int:
