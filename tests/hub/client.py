@@ -30,6 +30,24 @@ def rows(name: str) -> dict:
     return found
 
 
+def whisper(folder: str, seed: int) -> dict:
+    """A trained model's folder, with a very small Whisper of random weights."""
+    import torch
+    from transformers import WhisperConfig, WhisperForConditionalGeneration
+
+    layers = {f"{half}_layers": 1 for half in ("encoder", "decoder")}
+    heads = {f"{half}_attention_heads": 2 for half in ("encoder", "decoder")}
+    widths = {"d_model": 16, "encoder_ffn_dim": 32, "decoder_ffn_dim": 32, "num_mel_bins": 8}
+    lengths = {"max_source_positions": 50, "max_target_positions": 40}
+    specials = {f"{name}_token_id": 299 for name in ("pad", "bos", "eos", "decoder_start")}
+    tokens = {"vocab_size": 300, "suppress_tokens": None, "begin_suppress_tokens": None}
+    config = WhisperConfig(**layers, **heads, **widths, **lengths, **specials, **tokens)
+    torch.manual_seed(seed)
+    WhisperForConditionalGeneration(config).save_pretrained(folder)
+    Path(folder, "README.md").write_text("---\nlanguage: km\n---\n# Whisper\n", encoding="utf-8")
+    return {}
+
+
 def weights(name: str) -> dict:
     """A hash of each parameter as `from_pretrained` gives it."""
     from transformers import WhisperForConditionalGeneration
@@ -49,6 +67,7 @@ STEPS = {
     ),
     "resolve": lambda name, repo_type: asdict(resolve(name, repo_type)),
     "rows": rows,
+    "whisper": whisper,
     "weights": weights,
 }
 

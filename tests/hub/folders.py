@@ -1,4 +1,4 @@
-"""Small real folders to publish: a dataset of clips, and a Whisper."""
+"""Small real folders to publish, and the steps of a user who publishes and loads them."""
 
 from __future__ import annotations
 
@@ -55,26 +55,6 @@ def _clip(recording: str, index: int, seconds: float, noise: np.random.Generator
         "start": index * seconds,
         "end": (index + 1) * seconds,
     }
-
-
-def whisper(folder: Path, *, seed: int = 0) -> Path:
-    """A trained model's folder with a very small Whisper of random weights."""
-    import torch
-    from transformers import WhisperConfig, WhisperForConditionalGeneration
-
-    layers = {f"{half}_layers": 1 for half in ("encoder", "decoder")}
-    heads = {f"{half}_attention_heads": 2 for half in ("encoder", "decoder")}
-    widths = {"d_model": 16, "encoder_ffn_dim": 32, "decoder_ffn_dim": 32, "num_mel_bins": 8}
-    lengths = {"max_source_positions": 50, "max_target_positions": 40}
-    specials = {f"{name}_token_id": 299 for name in ("pad", "bos", "eos", "decoder_start")}
-    tokens = {"vocab_size": 300, "suppress_tokens": None, "begin_suppress_tokens": None}
-    config = WhisperConfig(**layers, **heads, **widths, **lengths, **specials, **tokens)
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        WhisperForConditionalGeneration(config).save_pretrained(folder)
-    (folder / "README.md").write_text(CARD, encoding="utf-8")
-    (folder / "metrics.json").write_text("{}", encoding="utf-8")
-    return folder
 
 
 def steps(hub: Hub, *wanted: tuple[str, dict], **options) -> list[dict]:

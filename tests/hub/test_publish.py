@@ -5,7 +5,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from .folders import CLIENT, dataset, steps, whisper
+from .folders import CLIENT, dataset, steps
 
 DATA = "org/khmer-aligned"
 MODEL = "org/whisper-khmer"
@@ -77,12 +77,13 @@ def test_a_new_build_replaces_the_shards_of_the_old_one(hub, tmp_path):
 
 
 def test_a_model_comes_back_at_the_revision_asked_for(hub, tmp_path):
-    folder = whisper(tmp_path / "out")
-    later = whisper(tmp_path / "later", seed=1)
-    (folder / "checkpoints").mkdir()
+    folder, later = tmp_path / "out", tmp_path / "later"
+    (folder / "checkpoints").mkdir(parents=True)
     (folder / "checkpoints" / "optimizer.pt").write_bytes(b"half-trained")
-    first, second, local, local_later, at_tag, newest, unknown = steps(
+    _, _, first, second, local, local_later, at_tag, newest, unknown = steps(
         hub,
+        ("whisper", {"folder": folder, "seed": 0}),
+        ("whisper", {"folder": later, "seed": 1}),
         push(folder, MODEL, "model", tag="v1"),
         push(later, MODEL, "model"),
         ("weights", {"name": str(folder)}),
