@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 import json
 import logging
+import os
+import sys
 import warnings
 from collections.abc import Callable
 from dataclasses import fields
@@ -69,9 +71,16 @@ def config_options(command: Callable) -> Callable:
     type=click.Path(path_type=Path, dir_okay=False),
     help="A TOML file with these options as keys, such as the training.toml of a model.",
 )
+@click.option(
+    "--processes",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="One for each GPU. For several machines: accelerate launch -m khmer_whisper.cli train ...",
+)
 @config_options
 @plain_errors
-def train(dataset: str, out: Path, config_file: Path | None, **options) -> None:
+def train(dataset: str, out: Path, config_file: Path | None, processes: int, **options) -> None:
     """Fine-tune a Whisper on DATASET and write the model folder OUT.
 
     Options given here go before those of --config. Started again after an interruption with the
@@ -82,9 +91,12 @@ def train(dataset: str, out: Path, config_file: Path | None, **options) -> None:
     given = {key: value for key, value in options.items() if value not in (None, ())}
     given["dataset"] = dataset
     config = Config.read(config_file, **given) if config_file else Config.of(given)
+    if processes > 1 and "RANK" not in os.environ:
+        _launch(processes)
     result = run(config, out)
-    click.echo(_table(result.split, {"base": result.base, "tuned": result.tuned}))
-    click.echo(f"\nModel folder: {out}")
+    if os.environ.get("RANK", "0") == "0":
+        click.echo(_table(result.split, {"base": result.base, "tuned": result.tuned}))
+        click.echo(f"\nModel folder: {out}")
 
 
 @main.command()
@@ -170,6 +182,13 @@ def push_model(folder: Path, repo: str, private: bool, tag: str | None) -> None:
     else:
         click.echo(f"{published.url} is up to date: nothing to upload")
     click.echo(f"revision {published.commit}")
+
+
+def _launch(processes: int) -> None:
+    """Become that many processes of the same command, which accelerate joins; never returns."""
+    launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={processes}"]
+    command = [sys.executable, *launcher, "-m", "khmer_whisper.cli", *sys.argv[1:]]
+    os.execv(sys.executable, command)
 
 
 def _table(split: str, scores: dict) -> str:

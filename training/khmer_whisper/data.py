@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import soxr
 import torch
 from datasets import Audio, Dataset, DatasetDict, load_dataset
 from datasets.exceptions import DataFilesNotFoundError, DatasetNotFoundError
@@ -17,7 +19,10 @@ from khmer_aligned.hub import Source, resolve
 from khmer_aligned.schema import CLIP_FEATURES, SAMPLE_RATE, UserError
 from khmer_whisper.collate import Example
 from khmer_whisper.config import Config
+from khmer_whisper.labels import Stretch
 from khmer_whisper.model import Whisper
+
+MAX_PAUSE = 1.0  # seconds between clips of which one goes on where the other ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +109,19 @@ def _too_long(seconds: float, tokens: int, whisper: Whisper) -> str | None:
 
 
 class Clips(torch.utils.data.Dataset):
-    """Training examples by key: epoch * len + index, as `Epochs` draws them."""
+    """Training examples by key: epoch * len + index, as `Epochs` draws them.
+
+    What is drawn for an example (timestamps, neighbours, augmentation) is drawn from the seed and
+    its key alone: the number of workers, the batch and what was trained before change nothing.
+    """
 
     def __init__(self, rows: Dataset, whisper: Whisper, config: Config) -> None:
         self.rows = rows
         self.labeller = whisper.labeller
-        self.text = config.text
+        self.max_tokens = whisper.max_tokens
+        self.max_samples = whisper.extractor.n_samples
+        self.config = config
+        self.before, self.after = _neighbours(rows)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -125,8 +137,102 @@ class Clips(torch.utils.data.Dataset):
         return round(float(np.percentile(self.rows["duration"], 95)), 2)
 
     def __getitem__(self, key: int) -> Example:
-        row = self.rows[key % len(self)]
-        return Example(waveform(row), self.labeller.plain(row[self.text]))
+        config, index = self.config, key % len(self)
+        draw = np.random.default_rng([config.seed, key])
+        joined, timed, prompted, changed = draw.random(4) < (
+            config.join,
+            config.timestamps,
+            config.previous_text,
+            config.augment,
+        )
+        samples, stretches = self._joined(index) if joined else self._parts([self.rows[index]])
+        if changed:
+            samples, tempo = augmented(samples, draw, self.max_samples)
+            stretches = [Stretch(s.text, s.start / tempo, s.end / tempo) for s in stretches]
+        previous = self._previous(index, stretches) if prompted else []
+        if timed and self._length(stretches) + 2 * len(stretches) - 1 <= self.max_tokens:
+            return Example(samples, self.labeller.timed(stretches, previous))
+        text = " ".join(stretch.text for stretch in stretches)
+        return Example(samples, self.labeller.plain(text, previous))
+
+    def _joined(self, index: int) -> tuple[np.ndarray, list[Stretch]]:
+        """The clip and as many that follow it in its recording as the model's limits allow."""
+        rows = [self.rows[index]]
+        found = self._parts(rows)
+        while (index := self.after[index]) >= 0:
+            rows.append(self.rows[index])
+            longer = self._parts(rows)
+            if len(longer[0]) > self.max_samples or self._length(longer[1]) > self.max_tokens:
+                break
+            found = longer
+        return found
+
+    def _parts(self, rows: list[dict[str, Any]]) -> tuple[np.ndarray, list[Stretch]]:
+        """Clips of one recording, the pauses between them filled with silence."""
+        parts: list[np.ndarray] = []
+        stretches: list[Stretch] = []
+        for i, row in enumerate(rows):
+            if i:
+                pause = row["start"] - rows[i - 1]["end"]
+                parts.append(np.zeros(max(0, round(pause * SAMPLE_RATE)), np.float32))
+            offset = sum(map(len, parts)) / SAMPLE_RATE
+            words = row["words"] or [{"start": 0.0, "end": row["duration"]}]
+            stretches.append(
+                Stretch(
+                    row[self.config.text],
+                    offset + words[0]["start"],
+                    offset + words[-1]["end"],
+                )
+            )
+            parts.append(waveform(row))
+        return np.concatenate(parts), stretches
+
+    def _previous(self, index: int, stretches: list[Stretch]) -> list[int]:
+        """The end of the clip before, as much as half the decoder and the labels leave room for."""
+        if self.before[index] < 0:
+            return []
+        ids = self.labeller.text_ids(self.rows[self.before[index]][self.config.text])
+        timestamps = 2 * len(stretches)
+        free = self.max_tokens - self._length(stretches) - timestamps - 1
+        room = min(self.max_tokens // 2 - 1, free)
+        return ids[-room:] if room > 0 else []
+
+    def _length(self, stretches: list[Stretch]) -> int:
+        return len(self.labeller.plain(" ".join(stretch.text for stretch in stretches)))
+
+
+def augmented(
+    samples: np.ndarray, draw: np.random.Generator, longest: int
+) -> tuple[np.ndarray, float]:
+    """Other speed (0.9-1.1), noise (10-40 dB below the speech), other loudness (+-6 dB).
+
+    Returns the samples and the factor of speed; a clip that would outgrow `longest` keeps its
+    own. The speed is changed together with the pitch, by resampling (Ko et al. 2015, "Audio
+    augmentation for speech recognition").
+    """
+    tempo = float(draw.choice([0.9, 1.0, 1.1]))
+    if len(samples) / tempo > longest - 1:
+        tempo = 1.0
+    if tempo != 1.0:
+        samples = soxr.resample(samples, SAMPLE_RATE * tempo, SAMPLE_RATE)
+    level = float(np.sqrt(np.mean(np.square(samples))))
+    noise = draw.standard_normal(len(samples), dtype=np.float32)
+    samples = samples + noise * np.float32(level * 10 ** (-draw.uniform(10, 40) / 20))
+    gain = 10 ** (draw.uniform(-6, 6) / 20)
+    return (samples * np.float32(gain)).astype(np.float32), tempo
+
+
+def _neighbours(rows: Dataset) -> tuple[list[int], list[int]]:
+    """For each row the one before and the one after it in its recording; -1 where none is near."""
+    columns = rows.select_columns(["recording", "start", "end"])[:]
+    order = sorted(range(len(rows)), key=lambda i: (columns["recording"][i], columns["start"][i]))
+    before, after = [-1] * len(rows), [-1] * len(rows)
+    for first, second in pairwise(order):
+        pause = columns["start"][second] - columns["end"][first]
+        same = columns["recording"][first] == columns["recording"][second]
+        if same and 0 <= pause <= MAX_PAUSE:
+            after[first], before[second] = second, first
+    return before, after
 
 
 class Epochs(torch.utils.data.Sampler):

@@ -9,9 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from accelerate import PartialState
+from accelerate.utils import gather_object
 from datasets import Dataset
 from tqdm import tqdm
 
+from khmer_aligned.schema import UserError
 from khmer_whisper.collate import log_mel, stack
 from khmer_whisper.data import waveform
 from khmer_whisper.model import Whisper
@@ -60,26 +63,37 @@ def recognize(whisper: Whisper, waveforms: Sequence[np.ndarray]) -> list[Recogni
 
 
 def predict(
-    whisper: Whisper,
-    rows: Dataset,
-    batch_size: int,
-    description: str = "recognizing",
-    quiet: bool = False,
+    whisper: Whisper, rows: Dataset, batch_size: int, description: str = "recognizing"
 ) -> list[Prediction]:
-    """Recognize every row of a dataset, with a progress bar. The references are written forms."""
-    predictions: list[Prediction] = []
-    with tqdm(total=len(rows), desc=description, unit="clip", delay=2, disable=quiet) as progress:
-        for batch in rows.iter(batch_size):
+    """Recognize every row of a dataset, with a progress bar. The references are written forms.
+
+    Under `accelerate launch` each process decodes its share, and all get the whole. Out of
+    memory, the batch is halved and stays so.
+    """
+    state = PartialState()
+    mine = rows.shard(state.num_processes, state.process_index, contiguous=True)
+    found: list[Prediction] = []
+    hidden = not state.is_main_process
+    with tqdm(total=len(mine), desc=description, unit="clip", delay=2, disable=hidden) as progress:
+        while len(found) < len(mine):
+            part = mine[len(found) : len(found) + batch_size]
             clips = [
-                dict(zip(batch, values, strict=True))
-                for values in zip(*batch.values(), strict=True)
+                dict(zip(part, values, strict=True)) for values in zip(*part.values(), strict=True)
             ]
-            heard = recognize(whisper, [waveform(clip) for clip in clips])
-            predictions += [
+            try:
+                heard = recognize(whisper, [waveform(clip) for clip in clips])
+            except torch.OutOfMemoryError:
+                if batch_size == 1:
+                    raise UserError("the GPU's memory does not hold one clip") from None
+                batch_size //= 2
+                tqdm.write(f"out of memory: {description} goes on with batches of {batch_size}")
+                torch.cuda.empty_cache()
+                continue
+            found += [
                 Prediction(
                     id=clip["id"],
                     recording=clip["recording"],
-                    duration=clip["duration"],
+                    duration=round(clip["duration"], 3),
                     reference=clip["text"],
                     hypothesis=recognized.text,
                     looped=recognized.looped,
@@ -87,7 +101,7 @@ def predict(
                 for clip, recognized in zip(clips, heard, strict=True)
             ]
             progress.update(len(clips))
-    return predictions
+    return gather_object(found)
 
 
 def write(path: Path, rows: Iterable[dict]) -> None:

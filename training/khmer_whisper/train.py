@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import shutil
 from dataclasses import asdict, dataclass
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import torch
 import transformers
+from accelerate import PartialState
 from tqdm import tqdm
 
 from khmer_aligned.hub import Source
@@ -20,7 +22,7 @@ from khmer_whisper.config import Config
 from khmer_whisper.data import Clips, LeftOut, Splits
 from khmer_whisper.evaluate import Evaluation, compare, evaluate, report, score, versions
 from khmer_whisper.model import Whisper
-from khmer_whisper.trainer import WhisperTrainer, last_checkpoint
+from khmer_whisper.trainer import WhisperTrainer, finish, last_checkpoint
 
 CHECKPOINTS = "checkpoints"  # of the running training; never published, gone when it is done
 
@@ -52,40 +54,39 @@ def train(config: Config, out: Path) -> Result:
         dataset=_pinned(splits.source, config.dataset),
         model=_pinned(whisper.source, config.model),
     )
-    checkpoints = _prepare_folder(out, pinned)
+    state = PartialState()
+    with state.main_process_first():
+        checkpoints = _prepare_folder(out, pinned)
 
     clips, left_out = _training_clips(splits, whisper, pinned)
     scored = _scored_split(splits)
     base = _base_scores(whisper, splits, scored, pinned, checkpoints)
-
-    trainer = _trained(whisper, splits, clips, pinned, checkpoints)
-    if not trainer.is_world_process_zero():
-        trainer.accelerator.wait_for_everyone()
-        return Result(out, scored, base.scores, base.scores, {}, left_out, 0)
+    whisper, trainer = _trained(whisper, splits, clips, pinned, checkpoints)
     tuned = evaluate(whisper, splits, scored, pinned.batch_size, "scoring the tuned model")
     difference = compare(base, tuned)
-    whisper.model.config.use_cache = True
-    whisper.model.config.clip_seconds = clips.usual_seconds
-    whisper.save(out)
-    found = report(splits, {"base": base, "tuned": tuned}, {"base": whisper.source}) | {
-        "difference": {name: asdict(value) for name, value in difference.items()},
-    }
-    _write(out / "metrics.json", json.dumps(found, ensure_ascii=False, indent=2) + "\n")
-    decode.write(
-        out / "predictions.jsonl",
-        [
-            row | {"base": before.hypothesis}
-            for row, before in zip(tuned.rows(), base.predictions, strict=True)
-        ],
-    )
-    provenance = _provenance(splits, whisper, clips, left_out, trainer)
-    _write(out / "training.toml", pinned.toml(provenance))
-    write_card(out)
-    shutil.rmtree(checkpoints)
-    trainer.accelerator.wait_for_everyone()
-    return Result(
+    result = Result(
         out, scored, base.scores, tuned.scores, difference, left_out, trainer.state.global_step
     )
+    if state.is_main_process:
+        whisper.model.config.clip_seconds = clips.usual_seconds
+        whisper.save(out)
+        found = report(splits, {"base": base, "tuned": tuned}, {"base": whisper.source}) | {
+            "difference": {name: asdict(value) for name, value in difference.items()},
+        }
+        _write(out / "metrics.json", json.dumps(found, ensure_ascii=False, indent=2) + "\n")
+        decode.write(
+            out / "predictions.jsonl",
+            [
+                row | {"base": before.hypothesis}
+                for row, before in zip(tuned.rows(), base.predictions, strict=True)
+            ],
+        )
+        provenance = _provenance(splits, whisper, clips, left_out, trainer)
+        _write(out / "training.toml", pinned.toml(provenance))
+        write_card(out)
+        shutil.rmtree(checkpoints)
+    state.wait_for_everyone()
+    return result
 
 
 def _pinned(source: Source, name: str) -> str:
@@ -117,8 +118,9 @@ def _training_clips(
     if rows is None or len(rows) == 0:
         raise UserError(f"{config.dataset}: has no train split")
     kept, left_out = data.fitting(rows, whisper, config.text)
-    for clip in left_out:
-        tqdm.write(f"left out of training: {clip.id}: {clip.reason}")
+    if PartialState().is_main_process:
+        for clip in left_out:
+            tqdm.write(f"left out of training: {clip.id}: {clip.reason}")
     if len(kept) == 0:
         raise UserError(
             f"{config.dataset}: none of {len(rows)} training clips fits {config.model}; build it "
@@ -147,30 +149,55 @@ def _base_scores(
         predictions = [decode.Prediction(**row) for row in rows]
         _, left_out = data.fitting(splits.splits[split], whisper, text=None)
         return Evaluation(split, predictions, score(predictions), left_out)
-    if torch.cuda.is_available():
-        whisper.model.to("cuda")
+    whisper.model.to(PartialState().device)
     base = evaluate(whisper, splits, split, config.batch_size, "scoring the base model")
-    partial = record.with_suffix(".partial")
-    decode.write(partial, base.rows())
-    partial.replace(record)
+    if PartialState().is_main_process:
+        partial = record.with_suffix(".partial")
+        decode.write(partial, base.rows())
+        partial.replace(record)
     return base
 
 
 def _trained(
     whisper: Whisper, splits: Splits, clips: Clips, config: Config, checkpoints: Path
-) -> WhisperTrainer:
-    """Train to the end; out of memory on the GPU, with smaller batches of the same steps."""
-    transformers.set_seed(config.seed)
-    labeller = whisper.labeller
-    # Base checkpoints forbid brackets, colons and quotes; the dataset writes them.
-    whisper.model.generation_config.suppress_tokens = labeller.unspoken
+) -> tuple[Whisper, WhisperTrainer]:
+    """Train to the end. Out of memory on the GPU, with smaller batches and as many more of them
+    a step, which changes neither loss nor gradients."""
     validation = splits.get("validation")
     if validation is not None:
         validation, _ = data.fitting(validation, whisper, text=None)
-    trainer = WhisperTrainer(whisper, config, clips, validation, checkpoints)
-    checkpoint = last_checkpoint(checkpoints)
-    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    return trainer
+    while True:
+        transformers.set_seed(config.seed)
+        trainer = WhisperTrainer(whisper, config, clips, validation, checkpoints)
+        checkpoint = last_checkpoint(checkpoints)
+        try:
+            trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        except torch.OutOfMemoryError:
+            config = _smaller_batches(config)
+        else:
+            finish(whisper, trainer)
+            return whisper, trainer
+        del trainer, whisper
+        gc.collect()
+        torch.cuda.empty_cache()
+        whisper = models.load(config.model)
+
+
+def _smaller_batches(config: Config) -> Config:
+    if config.batch_size == 1 or PartialState().num_processes > 1:
+        raise UserError(
+            f"out of memory with batches of {config.batch_size}: give a smaller --batch-size and "
+            "more --accumulation, --gradient-checkpointing, or --tune lora"
+        )
+    parts = next(n for n in range(2, config.batch_size + 1) if config.batch_size % n == 0)
+    smaller = config.with_(
+        batch_size=config.batch_size // parts, accumulation=config.accumulation * parts
+    )
+    tqdm.write(
+        f"out of memory: going on with batches of {smaller.batch_size}, "
+        f"{smaller.accumulation} a step"
+    )
+    return smaller
 
 
 def _provenance(

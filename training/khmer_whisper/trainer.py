@@ -7,8 +7,8 @@ import time
 from pathlib import Path
 
 import torch
-from accelerate.utils import gather_object
 from datasets import Dataset
+from peft import LoraConfig, PeftModel, get_peft_model
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 from transformers import (
@@ -47,7 +47,7 @@ class WhisperTrainer(Seq2SeqTrainer):
         self.epochs = Epochs(len(clips), config.seed)
         arguments = _arguments(config, len(clips), validation is not None, folder)
         super().__init__(
-            model=whisper.model,
+            model=learning(whisper, config),
             args=arguments,
             train_dataset=clips,
             eval_dataset=validation,
@@ -79,19 +79,15 @@ class WhisperTrainer(Seq2SeqTrainer):
         """CER and WER of the validation rows, decoded as every later user decodes.
 
         Teacher-forced scores, which the Trainer would compute, are of a decoder that is told the
-        right text so far. Each process decodes its share of the rows.
+        right text so far.
         """
-        rows = self.eval_dataset.shard(self.args.world_size, self.args.process_index)
         with self.compute_loss_context_manager():
             found = decode.predict(
                 self.whisper,
-                rows,
+                self.eval_dataset,
                 self.args.per_device_eval_batch_size,
                 "validation",
-                quiet=not self.is_world_process_zero(),
             )
-        if self.args.world_size > 1:
-            found = gather_object(found)
         scores = score(found)
         figures = {
             f"{metric_key_prefix}_cer": scores.cer.rate,
@@ -103,6 +99,38 @@ class WhisperTrainer(Seq2SeqTrainer):
             self.args, self.state, self.control, figures
         )
         return figures
+
+
+def learning(whisper: Whisper, config: Config) -> torch.nn.Module:
+    """The module to be trained: `whisper.model` itself, or adapters put into its layers."""
+    model = whisper.model
+    # Base checkpoints forbid brackets, colons and quotes; the dataset writes them.
+    model.generation_config.suppress_tokens = whisper.labeller.unspoken
+    # Park et al. 2019, "SpecAugment", by the model's own code, on the frames that hold speech.
+    model.config.apply_spec_augment = config.spec_augment
+    model.config.mask_feature_prob = 0.05
+    if config.tune == "decoder":
+        model.freeze_encoder()
+    if config.tune != "lora":
+        return model
+    # Hu et al. 2021, "LoRA", on every projection of attention and feed-forward layers.
+    return get_peft_model(
+        model,
+        LoraConfig(
+            r=config.lora_rank,
+            lora_alpha=2 * config.lora_rank,
+            target_modules=["q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2"],
+        ),
+    )
+
+
+def finish(whisper: Whisper, trainer: WhisperTrainer) -> None:
+    """Take off the model what was put on for training only; adapters are merged."""
+    if isinstance(trainer.model, PeftModel):
+        trainer.model.merge_and_unload()
+    config = whisper.model.config
+    config.use_cache = True
+    config.apply_spec_augment = False
 
 
 def last_checkpoint(folder: Path) -> Path | None:
@@ -123,7 +151,7 @@ def _arguments(
     on_cuda = torch.cuda.is_available()
     per_step = config.batch_size * config.accumulation
     every = config.evaluate_every or min(STEPS_BETWEEN_EVALUATIONS, max(1, -(-clips // per_step)))
-    return Seq2SeqTrainingArguments(
+    arguments = Seq2SeqTrainingArguments(
         output_dir=str(folder),
         seed=config.seed,
         num_train_epochs=config.epochs,
@@ -154,9 +182,14 @@ def _arguments(
         dataloader_pin_memory=on_cuda,
         remove_unused_columns=False,
         label_names=["labels"],
+        ddp_find_unused_parameters=False,
+        log_level_replica="error",
         disable_tqdm=True,  # its bar prints every log; ours shows them
         report_to=list(config.trackers) or "none",
     )
+    # Several GPUs are for `--processes`: one process would split each batch over all of them.
+    arguments._n_gpu = min(arguments.n_gpu, 1)
+    return arguments
 
 
 class _SetEpoch(TrainerCallback):

@@ -1,0 +1,49 @@
+"""One configuration, in TOML and out."""
+
+from pathlib import Path
+
+import pytest
+
+from khmer_aligned.schema import UserError
+from khmer_whisper.config import Config
+
+
+def test_toml_gives_the_same_configuration_back(tmp_path):
+    config = Config(
+        dataset='a "quoted" name\\with/ខ្មែរ',
+        epochs=3,
+        learning_rate=1e-5,
+        compile=True,
+        trackers=("wandb", "mlflow"),
+    )
+    path = tmp_path / "training.toml"
+    path.write_text(config.toml({"steps": 80, "versions": {"torch": "2.11.0"}}), encoding="utf-8")
+    assert Config.read(path) == config
+    assert Config.read(path, batch_size=2) == config.with_(batch_size=2)
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ('dataset = "a"\nbatchsize = 4', "unknown key 'batchsize'"),
+        ('dataset = "a"\nbatch_size = "4"', "batch_size = '4' is not a int"),
+        ('dataset = "a"\nbatch_size = true', "is not a int"),
+        ('dataset = "a"\nbatch_size = 0', "give 1 or more"),
+        ('dataset = "a"\ntune = "all"', "choose full or decoder or lora"),
+        ('dataset = "a"\ntimestamps = 2', "share from 0 to 1"),
+        ('dataset = "a"\nlearning_rate = -1e-5', "more than 0"),
+        ("epochs = 2", "no dataset"),
+        ("epochs =", "is not TOML"),
+    ],
+)
+def test_mistakes_are_named(tmp_path, text, complaint):
+    path = tmp_path / "training.toml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(UserError, match=complaint):
+        Config.read(path)
+
+
+def test_whole_numbers_are_numbers():
+    assert Config(dataset="a", epochs=3).toml() == Config(dataset="a", epochs=3.0).toml()
+    with pytest.raises(UserError, match="cannot be read"):
+        Config.read(Path("nowhere.toml"))
