@@ -226,10 +226,10 @@ def strip(trellis, start, end, slope, origin, row, first, last, column):
             slots[columns[k]] = -1
         firsts = np.arange(0, used, LANES).astype(np.int32)
         tables = np.empty((len(firsts), FUSED, LANES), np.float32)
-        skip[:size] = trellis.skip[pair : pair + size]
-        stars[:size] = trellis.stars[pair : pair + size]
         gaps[:], names[:] = -np.inf, -np.inf
-        gaps[:size], names[:size] = row.gaps[low:high], row.names[low:high]
+        for i in range(size):
+            skip[i], stars[i] = trellis.skip[pair + i], trellis.stars[pair + i]
+            gaps[i], names[i] = row.gaps[low + i], row.names[low + i]
         offset = row.offset[chunk]
         left = column[0]
         column[0] = names[size - 1] + offset
@@ -244,8 +244,9 @@ def strip(trellis, start, end, slope, origin, row, first, last, column):
                 best = max(best, gaps[i], names[i])
             if best > -np.inf:
                 offset += best
-                gaps -= best
-                names -= best
+                for i in range(size):
+                    gaps[i] -= best
+                    names[i] -= best
             else:  # the first value to come in is the measure
                 for value in column[top - start : bottom - start]:
                     if value > -np.inf:
@@ -265,40 +266,20 @@ def strip(trellis, start, end, slope, origin, row, first, last, column):
                 # One pair below the wanted ones: of the lowest the label before is not known.
                 begin = max(slope + t - 1 - pair, 0) // LANES * LANES
                 stop = min(size, t + fused - pair)
-                if begin < stop:
-                    if fused == FUSED:
-                        _advance_fused(
-                            gaps,
-                            names,
-                            labels,
-                            skip,
-                            stars,
-                            pauses,
-                            edge,
-                            firsts,
-                            tables,
-                            begin,
-                            stop,
-                        )
-                    else:
-                        _advance_one(
-                            gaps,
-                            names,
-                            labels,
-                            skip,
-                            stars,
-                            pauses,
-                            edge,
-                            firsts,
-                            tables,
-                            begin,
-                            stop,
-                        )
+                if begin < stop and fused == FUSED:
+                    _advance_fused(
+                        gaps, names, labels, skip, stars, pauses, edge, firsts, tables, begin, stop
+                    )
+                elif begin < stop:
+                    _advance_one(
+                        gaps, names, labels, skip, stars, pauses, edge, firsts, tables, begin, stop
+                    )
                 reached = begin < stop and stop > CHUNK - LANES
                 for f in range(fused):
                     column[t + f - start + 1] = edge[f] + offset if reached else -np.inf
                 t += fused
-        row.gaps[low:high], row.names[low:high] = gaps[:size], names[:size]
+        for i in range(size):
+            row.gaps[low + i], row.names[low + i] = gaps[i], names[i]
         row.offset[chunk] = offset
 
 
@@ -308,8 +289,8 @@ def keep(row, kept, first, last, frame, slope):
     for chunk in range(first, last):
         low, high = chunk * CHUNK, min((chunk + 1) * CHUNK, len(row.gaps))
         if low <= frame and high > slope + frame - 1:
-            kept.gaps[low:high] = row.gaps[low:high]
-            kept.names[low:high] = row.names[low:high]
+            for pair in range(low, high):
+                kept.gaps[pair], kept.names[pair] = row.gaps[pair], row.names[pair]
             kept.offset[chunk] = row.offset[chunk]
 
 
@@ -332,11 +313,14 @@ def relative(gaps, names):
     row = Row(np.empty(len(gaps), np.float32), np.empty(len(gaps), np.float32), np.zeros(chunks))
     for chunk in range(chunks):
         low, high = chunk * CHUNK, min((chunk + 1) * CHUNK, len(gaps))
-        best = max(gaps[low:high].max(), names[low:high].max())
+        best = -np.inf
+        for pair in range(low, high):
+            best = max(best, gaps[pair], names[pair])
         if best > -np.inf:
             row.offset[chunk] = best
-        row.gaps[low:high] = gaps[low:high] - row.offset[chunk]
-        row.names[low:high] = names[low:high] - row.offset[chunk]
+        for pair in range(low, high):
+            row.gaps[pair] = gaps[pair] - row.offset[chunk]
+            row.names[pair] = names[pair] - row.offset[chunk]
     return row
 
 
@@ -354,7 +338,7 @@ def trace(trellis, start, end, origin, row, pair, in_label, position, log_probs)
             trellis, start, end, low, gaps, names, pair, in_label, position, log_probs
         )
     cone = relative(gaps, names)
-    chunks = len(cone.offset)
+    first, chunks = np.int64(0), len(cone.offset)  # a plain 0 would be a type of its own to numba
     height = -(-(end - start) // (16 * STEPS)) * STEPS
     tops = np.arange(start, end, height)
     kept = [cone]
@@ -363,7 +347,7 @@ def trace(trellis, start, end, origin, row, pair, in_label, position, log_probs)
         below = kept[-1]
         cone = Row(below.gaps.copy(), below.names.copy(), below.offset.copy())
         column[:] = -np.inf
-        strip(trellis, top, top + height, pair - end + 1, low, cone, 0, chunks, column)
+        strip(trellis, top, top + height, pair - end + 1, low, cone, first, chunks, column)
         kept.append(cone)
     bottom = end
     for k in range(len(tops) - 1, -1, -1):

@@ -22,7 +22,7 @@ from khmer_aligned.schema import UserError
 STAR_MARGIN = 0.3  # nats below the best letter of a frame at which a star takes it
 
 SHORTEST_STRIP = 512  # frames between two kept rows
-THREADED_CELLS = 1 << 26  # trellis cells from which threads are worth their start
+THREADED_CELLS = 1 << 24  # frames times labels from which threads are worth their start
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,7 +88,7 @@ def align(
             f"{count + repeats}: the transcript is too long for the audio, or the audio was cut"
         )
     if threads is None:
-        threads = _cores() if _is_long(frames, count) else 1
+        threads = _cores() if frames * count >= THREADED_CELLS else 1
     return _solve(trellis, threads)
 
 
@@ -117,7 +117,9 @@ def align_many(
             paths[number] = error
 
     paths: list[Path | UserError | None] = [None] * len(items)
-    long = {i for i, (frames, labels) in enumerate(items) if _is_long(len(frames), len(labels))}
+    cells = [len(frames) * len(labels) for frames, labels in items]
+    # One that would keep a core busy for longer than all the cores need for everything.
+    long = {i for i, own in enumerate(cells) if own >= max(THREADED_CELLS, sum(cells) / threads)}
     for number in sorted(long):
         one(number, threads)
     with ThreadPoolExecutor(threads) as pool:
@@ -190,8 +192,10 @@ def _trellis(
     stars[np.searchsorted(places, star_places)] = star_places
     return Trellis(
         log_probs=log_probs,
-        star_log_probs=_star_log_probs(
-            log_probs, blank, -1 if star is None else int(star), float(margin)
+        star_log_probs=(
+            _star_log_probs(log_probs, int(blank), int(star), float(margin))
+            if is_star.any()
+            else np.full(len(log_probs), -np.inf, np.float32)
         ),
         blank=int(blank),
         labels=np.append(ordinary, blank).astype(np.int32),
@@ -260,10 +264,6 @@ def _forward(trellis: Trellis, height: int, threads: int) -> tuple[list[Row], Ro
         with ThreadPoolExecutor(threads) as pool:
             list(pool.map(run, range(len(starts))))
     return kept, row
-
-
-def _is_long(frames: int, labels: int) -> bool:
-    return frames * labels >= THREADED_CELLS
 
 
 def _cores() -> int:
