@@ -19,7 +19,8 @@ from khmer_aligned.edges import Energy
 from khmer_aligned.schema import SAMPLE_RATE, Span, UserError
 from khmer_aligned.text import Break, Transcript
 
-_FIRST_TOKEN_GAP = 0.2  # seconds without a token that make the next one the first
+_FIRST_WORD_GAP = 0.2  # seconds without a token that make the next word a first one
+_SONORANTS = frozenset("mnlrvwy")
 _MAX_WIDENING = 0.4  # seconds that a word's end may move behind its last peak
 
 
@@ -141,7 +142,7 @@ def _timed(
     duration = len(waveform) / SAMPLE_RATE
     spans = viterbi.merge(path, plan.ids)
     energy = edges.measure(waveform)
-    offset = edges.estimate_offset(energy, _first_token_starts(plan, spans, frame))
+    offset = edges.estimate_offset(energy, *_first_words(transcript, plan, spans, frame))
     offset = aligner.offset if offset is None else offset
     starts = np.clip(spans.start * frame - offset, 0, duration)
     ends = np.clip(spans.end * frame - offset, 0, duration)
@@ -174,14 +175,21 @@ def _timed(
     )
 
 
-def _first_token_starts(plan: _Plan, spans: viterbi.Spans, frame: float) -> np.ndarray:
-    """Start times, lateness included, of the tokens that follow a stretch without any."""
-    own = np.concatenate([np.arange(lo, hi) for lo, hi in plan.places])
-    own = own[spans.end[own] > spans.start[own]]
-    starts, ends = spans.start[own] * frame, spans.end[own] * frame
-    first = np.ones(len(own), bool)
-    first[1:] = starts[1:] - ends[:-1] >= _FIRST_TOKEN_GAP
-    return starts[first]
+def _first_words(
+    transcript: Transcript, plan: _Plan, spans: viterbi.Spans, frame: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Of the words that follow a stretch without tokens: start times as the model gives them (K,),
+    and whether they begin with a sonorant (K,)."""
+    starts, sonorant, reached = [], [], -np.inf
+    for word, labels, (lo, hi) in zip(transcript.words, plan.words, plan.places, strict=True):
+        if not labels.ids:
+            continue
+        start, end = spans.start[lo] * frame, spans.end[hi - 1] * frame
+        if start - reached >= _FIRST_WORD_GAP:
+            starts.append(start)
+            sonorant.append(word.romanized[:1] in _SONORANTS)
+        reached = end
+    return np.array(starts), np.array(sonorant, bool)
 
 
 def _widened(words: list[Timed], stars: np.ndarray, energy: Energy, duration: float) -> list[Timed]:

@@ -40,6 +40,7 @@ from khmer_aligned.tokens import TokenCounter
 _SHARD_CHARACTERS = 100_000
 _BATCH_CHARACTERS = 20_000
 _MAX_BATCH = 256  # recordings
+_ROW_GROUP = 100  # clips: what a reader of the published files fetches at least
 _PACKAGES = ("datasets", "khmercut", "numba", "soundfile", "soxr", "torch", "torchaudio",
              "transformers", "uroman")  # fmt: skip
 _RECORD = "build.json"
@@ -215,7 +216,10 @@ def _shard(
         "rejections": [json.dumps(r, ensure_ascii=False) for r in rejections],
     }
     partial = work / path.name
-    clips.select_columns(list(CLIP_FEATURES)).cast(CLIP_FEATURES).to_parquet(partial)
+    # The bar of the alignment stands for all of a shard's work.
+    datasets.disable_progress_bars()
+    clips.select_columns(list(CLIP_FEATURES)).to_parquet(partial, batch_size=_ROW_GROUP)
+    datasets.enable_progress_bars()
     partial.replace(path)
     _write_whole(record, json.dumps(tally, ensure_ascii=False))
     return tally

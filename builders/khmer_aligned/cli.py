@@ -94,8 +94,16 @@ def align(
 @click.option(
     "--min-score",
     type=click.FloatRange(0, 1),
-    default=None,
-    help="Reject clips whose mean token probability is lower.",
+    default=0.45,
+    show_default=True,
+    help="Reject clips whose tokens' mean probability is lower.",
+)
+@click.option(
+    "--max-distance",
+    type=click.FloatRange(0),
+    default=0.55,
+    show_default=True,
+    help="Reject clips where the aligner hears more other letters than this share of the text's.",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the split.")
 def build(
@@ -105,7 +113,8 @@ def build(
     tokenizer: str,
     max_tokens: int,
     offset: float | None,
-    min_score: float | None,
+    min_score: float,
+    max_distance: float,
     seed: int,
 ) -> None:
     """Build the dataset folder OUT from SOURCE.
@@ -117,7 +126,7 @@ def build(
     from khmer_aligned import build as building
     from khmer_aligned.quality import Thresholds
 
-    limits = Thresholds() if min_score is None else Thresholds(min_score=min_score)
+    limits = Thresholds(min_score=min_score, max_distance=max_distance)
     config = building.Config(aligner, tokenizer, max_tokens, offset, seed, limits)
     click.echo(building.summary(building.build(source, out, config)), err=True)
     click.echo(f"wrote {out}; next: khmer-aligned push-dataset {out} org/khmer-aligned", err=True)

@@ -16,7 +16,7 @@ from khmer_aligned.align import Alignment
 from khmer_aligned.schema import MAX_CLIP_SAMPLES, SAMPLE_RATE
 from khmer_aligned.text import Break
 
-MIN_PAUSE = 0.2  # seconds between two words where a cut is allowed
+MIN_PAUSE = 0.15  # seconds between two words where a cut is allowed
 MAX_SILENCE = 2.0  # seconds of pause, or
 MAX_STAR = 0.3  # seconds of untranscribed speech, behind which a new clip must begin
 PADDING = 0.25  # seconds of quiet kept at each end

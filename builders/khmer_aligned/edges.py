@@ -18,9 +18,9 @@ _QUIET = 0.3  # of the way from the recording's noise floor to its speech level,
 _FLOOR_PERCENTILE, _SPEECH_PERCENTILE = 5, 95
 _MIN_RANGE_DB = 12.0  # with less between floor and speech, nothing tells a pause from speech
 _MIN_PAUSE = 0.15  # seconds
-_MIN_ONSET_PAUSE = 0.15  # seconds of quiet before an onset that can be trusted
+_RISE_DB = 3.0  # over the noise in a pause, where the speech behind it begins
 _MIN_ONSETS = 4
-_EARLIEST, _LATEST = -0.20, 0.50  # seconds from an onset to a first token
+_EARLIEST, _LATEST = -0.20, 0.50  # seconds from an onset to the word it may belong to
 _MAX_SPREAD = 0.08  # seconds between the quartiles of what the onsets say
 
 
@@ -83,25 +83,42 @@ def measure(waveform: np.ndarray) -> Energy:
     return Energy(decibels, quiet, runs[runs[:, 1] - runs[:, 0] >= _MIN_PAUSE])
 
 
-def estimate_offset(energy: Energy, first_tokens: np.ndarray) -> float | None:
+def estimate_offset(energy: Energy, firsts: np.ndarray, sonorant: np.ndarray) -> float | None:
     """Seconds that a model's tokens come late in this recording; None where it cannot tell.
 
-    first_tokens: start times (K,) of tokens that follow a stretch without any. The onset of
-    speech after each long enough pause is held against the first token near it, and the median
+    firsts: start times (K,) of words that follow a stretch without any token; sonorant: (K,)
+    whether a word begins with a sound that is heard from its start. A stop begins with a silent
+    closure of some 40 ms, so its onset says too little; the other words are used only where
+    there are too few sonorants.
+
+    The onset of speech after each pause is held against the first word near it, and the median
     of the differences is taken, when there are enough of them and they agree.
     """
-    lengths = energy.pauses[:, 1] - energy.pauses[:, 0]
-    onsets = energy.pauses[lengths >= _MIN_ONSET_PAUSE, 1]
-    onsets = onsets[onsets < (len(energy.quiet) - 1) * HOP_SECONDS]
-    late = []
-    for onset in onsets:
-        near = first_tokens[(first_tokens > onset + _EARLIEST) & (first_tokens < onset + _LATEST)]
+    late, clear = [], []
+    for start, end in energy.pauses:
+        onset = _onset(energy.decibels, start, end)
+        if onset is None:
+            continue
+        near = np.flatnonzero((firsts > onset + _EARLIEST) & (firsts < onset + _LATEST))
         if len(near):
-            late.append(near[0] - onset)
-    if len(late) < _MIN_ONSETS:
+            late.append(firsts[near[0]] - onset)
+            clear.append(sonorant[near[0]])
+    late, clear = np.array(late), np.array(clear, bool)
+    for chosen in (late[clear], late):
+        if len(chosen) >= _MIN_ONSETS:
+            low, middle, high = np.percentile(chosen, (25, 50, 75))
+            return float(middle) if high - low <= _MAX_SPREAD else None
+    return None
+
+
+def _onset(decibels: np.ndarray, start: float, end: float) -> float | None:
+    """Where the speech behind a pause first rises over the noise in that pause."""
+    lo, hi = round(start / HOP_SECONDS), round(end / HOP_SECONDS)
+    if hi >= len(decibels):
         return None
-    low, middle, high = np.percentile(late, (25, 50, 75))
-    return float(middle) if high - low <= _MAX_SPREAD else None
+    noise = np.median(decibels[lo:hi])
+    below = np.flatnonzero(decibels[lo:hi] < noise + _RISE_DB)
+    return (lo + below[-1] + 1) * HOP_SECONDS if len(below) else None
 
 
 def _runs(mask: np.ndarray) -> np.ndarray:

@@ -28,9 +28,9 @@ Verdict = bool | tuple[bool, str]
 class Thresholds:
     """What a clip has to keep within."""
 
-    min_score: float = 0.35  # mean probability of its tokens
-    min_worst: float = 0.12  # the same over its worst 15 tokens
-    max_distance: float = 0.6  # labels heard against labels told, edits per label
+    min_score: float = 0.45  # mean probability of its tokens
+    min_worst: float = 0.15  # the same over its worst 15 tokens
+    max_distance: float = 0.55  # labels heard against labels told, edits per label
     max_unspelled: float = 0.1  # share of words that the aligner cannot spell
     max_rate: float = 30.0  # characters a second
     min_rate: float = 2.0
