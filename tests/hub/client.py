@@ -16,12 +16,12 @@ from khmer_aligned.hub import publish, resolve
 from khmer_aligned.schema import UserError
 
 
-def rows(name: str) -> dict:
+def rows(name: str, streaming: bool = False) -> dict:
     """Every row of every split as `load_dataset` gives it, the audio by its hash."""
     from datasets import Audio, load_dataset
 
     source = resolve(name, "dataset")
-    splits = load_dataset(source.path, revision=source.revision)
+    splits = load_dataset(source.path, revision=source.revision, streaming=streaming)
     found = {}
     for split, rows in splits.cast_column("audio", Audio(decode=False)).items():
         found[split] = [

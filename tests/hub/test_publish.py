@@ -17,15 +17,16 @@ def push(folder: Path, repo_id: str = DATA, repo_type: str = "dataset", **rest):
 
 def test_a_dataset_comes_back_row_for_row_and_a_second_push_uploads_nothing(hub, tmp_path):
     folder = dataset(tmp_path / "out")
-    first, again, pinned, here, there = steps(
+    first, again, pinned, here, there, streamed = steps(
         hub,
         push(folder, tag="v1"),
         push(folder, tag="v1"),
         ("resolve", {"name": f"{DATA}@v1", "repo_type": "dataset"}),
         ("rows", {"name": str(folder)}),
         ("rows", {"name": DATA}),
+        ("rows", {"name": DATA, "streaming": True}),
     )
-    assert there == here
+    assert there == streamed == here
     assert [len(there["train"]), len(there["test"])] == [4, 2]
     assert there["train"][0]["text"] == "សួស្តី"
     assert there["train"][0]["words"][0]["end"] == 0.75
