@@ -9,6 +9,7 @@ from hypothesis import given, settings
 
 from khmer_aligned.text import Break, Transcript, normalize, scoring_form, verbalize, words
 from khmer_aligned.text.normalize import _ORDERED, _edits, normalize_traced
+from khmer_aligned.text.words import pieces
 
 from .khmer import NEWS, khmer_texts, news
 
@@ -40,13 +41,11 @@ def check_words(raw):
     spoken = verbalize(raw)
     found = words(spoken)
     assert "".join(found) == re.sub(r"\s", "", spoken)
-    for word in found:
-        assert not word.endswith("\u17d2") or spoken.count("\u17d2") > len(
-            re.findall("\u17d2.", spoken)
-        )
-        if unicodedata.category(word[0]) == "Mn" and "\u1780" <= word[0] <= "\u17dd":
-            # only a mark that had no base to begin with
-            assert re.search(f"(?:^|[^\u1780-\u17dd]){word[0]}", spoken)
+    ends = {end for _, end, kind in pieces(spoken) if kind == "khmer"}
+    for cluster in re.finditer(
+        "[\u1780-\u17b3](?:\u17d2[\u1780-\u17b3]|[\u17b6-\u17d1\u17dd])+", spoken
+    ):
+        assert ends.isdisjoint(range(cluster.start() + 1, cluster.end()))
     assert "".join(filter(None, map(scoring_form, found))) == scoring_form(raw)
 
 

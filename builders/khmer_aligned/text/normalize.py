@@ -120,6 +120,7 @@ _WEAK = frozenset(
     "\u17ad\u17ae\u17af\u17b0\u17b1\u17b2\u17b3\u25cc"
 )
 _MUUSIKATOAN, _TRIISAP = "\u17c9", "\u17ca"
+_SHIFTERS = frozenset({_MUUSIKATOAN, _TRIISAP})
 
 _RANK: dict[str, int] = {
     "\u17cc": 1,  # robat
@@ -153,6 +154,8 @@ def _ordered(cluster: str) -> str:
             if len(unit) == 1:
                 continue  # nothing stands under it
             unit = COENG + ("ត" if unit[-1] == "ដ" else unit[-1])
+        if unit in _SHIFTERS and not _SHIFTERS.isdisjoint(units):
+            continue  # a cluster is shifted once
         units[unit] = None
     if base == "ទ" and COENG + "ប" in units:  # ឡ typed as its look-alike
         base = "ឡ"

@@ -55,6 +55,9 @@ def _groups(groups: list[str]) -> Reading:
 
 
 def date(match: re.Match[str]) -> list[Reading]:
+    """Two digits are a year after a slash or after the word day: 1.2.12 is a section."""
+    if len(match["year"]) == 2 and match["mark"] != "/" and not _after_day(match):
+        return []
     return _date(match, match["day"], match["month"], match["year"])
 
 
@@ -100,6 +103,10 @@ def clock(match: re.Match[str]) -> list[Reading]:
     elif hour > 12 or hour == 0:
         hours.append((cardinal(hour % 12 or 12), (" ", _period(hour))))
     return [(*opening, *said, *tail, *part) for said, part in hours for tail in tails]
+
+
+def _after_day(match: re.Match[str]) -> bool:
+    return _follows(match, "ថ្ងៃ") or _follows(match, "ថ្ងៃទី")
 
 
 def _period(hour: int) -> str:

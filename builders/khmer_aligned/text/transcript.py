@@ -182,7 +182,7 @@ class _Reader:
             self._segment(done + offset, unit.start + offset, found)
             position = unit.start + offset
             for part in unit.readings[choice]:
-                if part != " ":
+                if not part.isspace():
                     found.append(_Word(position, position + len(part), index))
                 position += len(part)
             done, offset = unit.end, position - unit.end
@@ -222,7 +222,9 @@ class _Reader:
             if unit is not None and (unit == word.unit or self.units[unit].attached):
                 found.append(Break.NEVER)
             else:
-                found.append(_strength(self.spoken.text[word.end : following.start]))
+                between = self.spoken.text[word.end : following.start]
+                initial = word.end - word.start == 1 and self.spoken.text[word.start].isupper()
+                found.append(Break.SPACE if initial and between == ". " else _strength(between))
         self._keep_names(words, found)
         return [*found, Break.PARAGRAPH] if words else []
 
@@ -269,7 +271,7 @@ class _Reader:
 def _unit_words(
     reading: tuple[str, ...], span: Span, slot: Span, break_after: Break
 ) -> tuple[SpokenWord, ...]:
-    texts = [part for part in reading if part != " "]
+    texts = [part for part in reading if not part.isspace()]
     empty = (slot[0], slot[0])
     return tuple(
         _spoken_word(
@@ -299,12 +301,13 @@ def _spoken_word(
 
 
 def is_symbol(char: str) -> bool:
-    """A sign that stands for something sayable but has no letter: an emoji, ©, a lone number sign.
+    """A sign that stands for something sayable but has no letter: ©, →, a lone plus sign.
 
-    Punctuation, bullets and modifiers are no words.
+    Punctuation, bullets (box drawing, geometric shapes, dingbat arrows), ASCII rules and
+    modifiers are no words.
     """
-    if "\u2500" <= char <= "\u25ff" or "\u2794" <= char <= "\u27bf":
-        return False  # box drawing, geometric shapes and dingbat arrows: bullets
+    if "\u2500" <= char <= "\u25ff" or "\u2794" <= char <= "\u27bf" or char in "<>|~":
+        return False
     return unicodedata.category(char) in {"So", "Sc", "Sm", "Nd", "Nl", "No"}
 
 

@@ -23,7 +23,8 @@ _TRIGGER = re.compile(
     "\u2150-\u2189\u2460-\u249b\u24ea-\u24ff\u2776-\u2793]"
 )
 _MARK = re.compile(f"[{COENG}{MARKS}]")
-_STRETCH_BEFORE = re.compile("[\u1780-\u17d3\u17dc\u17dd\u25cc]+$|[^\\W\\d_\u1780-\u17ff]+$")
+_KHMER = re.compile("[\u1780-\u17d3\u17dc\u17dd\u25cc]")
+_OTHER = re.compile("[^\\W\\d_\u1780-\u17ff]")
 
 # ៗ repeats the last word as khmercut cuts it, but with these the word before it too ...
 _REPEATED_IN_PAIRS = frozenset({"ម្តង"})
@@ -112,12 +113,12 @@ def _repetition(canonical: str, start: int, found: list[Unit]) -> Unit:
     floor = found[-1].end if found else 0
     while start > floor and canonical[start - 1] == " ":
         start -= 1
-    if found and start == floor and any(part != " " for part in found[-1].readings[0]):
+    if found and start == floor and join(found[-1].readings[0]).strip():
         return Unit(start, end, (found[-1].readings[0],), attached=True)
-    stretch = _STRETCH_BEFORE.search(canonical[floor:start])
+    stretch = _stretch_before(canonical, start, floor)
     if not stretch:
-        return Unit(start, end, ((),), attached=True)  # nothing before it to repeat
-    *before, last = (stretch[0][first:stop] for first, stop, _ in pieces(stretch[0]))
+        return _nothing(canonical, start, end, floor)
+    *before, last = (stretch[first:stop] for first, stop, _ in pieces(stretch))
     again: list[Reading] = [(_REPEATED_PART.get(last, last),)]
     if before and (last in _REPEATED_IN_PAIRS or before[-1] == _ONE):
         again.insert(0, (before[-1], last))
@@ -128,11 +129,37 @@ def _repetition(canonical: str, start: int, found: list[Unit]) -> Unit:
     return Unit(start, end, tuple(again), attached=True)
 
 
+def _stretch_before(canonical: str, end: int, floor: int) -> str:
+    """The stretch of one script that ends there."""
+    script = _KHMER if _KHMER.match(canonical, end - 1) else _OTHER
+    start = end
+    while start > floor and script.match(canonical, start - 1):
+        start -= 1
+    return canonical[start:end]
+
+
+def _nothing(canonical: str, start: int, end: int, floor: int) -> Unit:
+    """ៗ with nothing to repeat is not said: what remains of the space around it is one space."""
+    while start > floor and canonical[start - 1].isspace():
+        start -= 1
+    while end < len(canonical) and canonical[end].isspace():
+        end += 1
+    spaces = canonical[start:end].replace("ៗ", "")
+    at_an_edge = start == 0 or end == len(canonical)
+    kept: Reading = () if not spaces or at_an_edge else ("\n" if "\n" in spaces else " ",)
+    return Unit(start, end, (kept,), attached=True)
+
+
 def _apart(canonical: str, unit: Unit) -> Unit:
-    """Kept from melting into a stray mark after it, or a stray coeng before it, by a space."""
-    before = (" ",) if canonical[unit.start - 1 : unit.start] == COENG else ()
-    after = (" ",) if _MARK.match(canonical, unit.end) else ()
-    if not before and not after:
-        return unit
-    spoken = tuple((*before, *reading, *after) for reading in unit.readings)
-    return Unit(unit.start, unit.end, spoken, unit.attached)
+    """Kept by a space from melting into a stray mark after it or a stray coeng before it."""
+    open_after = _MARK.match(canonical, unit.end)
+    open_before = canonical[unit.start - 1 : unit.start].strip()
+    readings = []
+    for reading in unit.readings:
+        spoken = join(reading)
+        before = open_before and (open_before == COENG or _MARK.match(spoken))
+        after = open_after and (spoken or open_before)
+        if spoken.isspace():
+            before = after = False
+        readings.append(((" ",) if before else ()) + reading + ((" ",) if after else ()))
+    return Unit(unit.start, unit.end, tuple(readings), unit.attached)

@@ -18,10 +18,11 @@ _ACCENTS = "\u0300-\u036f\u064b-\u0652\u0900-\u0903\u093a-\u094f\u0e31\u0e34-\u0
 _LETTER = f"[^\\W\\d_\u1780-\u17ff][{_ACCENTS}]*"
 
 # A stretch of Khmer, a word of another script (accents and inner apostrophes included), any
-# other single character. Python's \w does not match Khmer marks.
+# other sign; emoji in a row are one. Python's \w does not match Khmer marks.
 _PIECE = re.compile(
     "(?P<khmer>[\u1780-\u17d3\u17dc\u17dd\u25cc]+)"
     f"|(?P<other>{_LETTER}(?:['’]?{_LETTER})*)"
+    "|(?P<picture>[\u2600-\u2793\U0001f000-\U0001faff][\u2600-\u2793\ufe0f\u200d\U0001f000-\U0001faff]*)"
     "|(?P<space>\\s+)"
     "|(?P<sign>.)",
     re.DOTALL,
@@ -40,7 +41,7 @@ def words(text: str) -> list[str]:
 
 
 def pieces(text: str) -> Iterator[tuple[int, int, str]]:
-    """(start, end, kind) of each item of `words`; kind is "khmer", "other" or "sign"."""
+    """(start, end, kind) of each item of `words`; kind is "khmer", "other", "picture" or "sign"."""
     for match in _PIECE.finditer(text):
         kind = match.lastgroup
         if kind == "khmer":
