@@ -132,7 +132,9 @@ class Hub:
         """Call `action` when the next such request arrives, before it is answered."""
         self.server.faults.append(Fault(method, part, action=action))
 
-    def environment(self, token: str = token, *, home: Path | None = None, xet: bool = False):
+    def environment(
+        self, token: str = token, *, home: Path | None = None, xet: bool = False
+    ) -> dict[str, str]:
         """What a program needs in its environment to find this Hub, and nothing of the user's."""
         home = home or Path(tempfile.mkdtemp(dir=self._folder, prefix="home-"))
         kept = {
