@@ -11,8 +11,10 @@ from transformers import WhisperConfig, WhisperFeatureExtractor, WhisperForCondi
 from khmer_aligned.audio import encode_flac
 from khmer_aligned.schema import CLIP_FEATURES, SAMPLE_RATE
 from khmer_whisper import model as models
+from khmer_whisper.config import Config
 from khmer_whisper.demo.tokenizer import byte_tokenizer
 from khmer_whisper.labels import Labeller
+from khmer_whisper.train import Result, train
 
 # Each word has a chord of its own: a sound with a spelling.
 WORDS = {"ទឹក": (300, 900), "ឆ្កែ": (500, 1500), "ល្អ": (700, 2500), "ធំ": (1100, 3500)}
@@ -34,13 +36,15 @@ def sound(words: list[str], seed: int) -> np.ndarray:
     return (wave + 0.005 * generator.standard_normal(len(wave))).astype(np.float32)
 
 
-def clip(number: int, words: list[str], recording: str, **changes) -> dict:
-    """A row with the columns of a clip."""
-    samples = sound(words, seed=number)
+def clip(number: int, words: list[str], recording: str, quiet: float = 0.0, **changes) -> dict:
+    """A row with the columns of a clip; `quiet` seconds before and after its words."""
+    margin = np.zeros(int(quiet * SAMPLE_RATE), np.float32)
+    samples = np.concatenate([margin, sound(words, seed=number), margin])
     duration = len(samples) / SAMPLE_RATE
+    starts = [quiet + i * WORD_SECONDS for i in range(len(words))]
     times = [
-        {"text": w, "start": i * WORD_SECONDS, "end": (i + 1) * WORD_SECONDS, "score": 0.9}
-        for i, w in enumerate(words)
+        {"text": word, "start": start, "end": start + WORD_SECONDS, "score": 0.9}
+        for word, start in zip(words, starts, strict=True)
     ]
     return {
         "id": f"{recording}-{number:05}",
@@ -84,7 +88,12 @@ def dataset(tmp_path_factory) -> Path:
     first = {"train": 0, "validation": 100, "test": 200}
     splits = {
         split: [
-            clip(first[split] + i, random_words(first[split] + i), f"{split}{i // 4}")
+            clip(
+                first[split] + i,
+                random_words(first[split] + i),
+                f"{split}{i // 4}",
+                quiet=i % 5 * 0.05,
+            )
             for i in range(size)
         ]
         for split, size in sizes.items()
@@ -132,3 +141,17 @@ def tiny_folder(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("tiny")
     tiny_model().save(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def trained(dataset, tiny_folder, tmp_path_factory) -> Result:
+    """128 steps: enough for the tiny model to tell the sounds apart."""
+    out = tmp_path_factory.mktemp("models") / "whisper-sounds"
+    config = Config(
+        dataset=str(dataset),
+        model=str(tiny_folder),
+        epochs=32,
+        learning_rate=3e-3,
+        evaluate_every=64,
+    )
+    return train(config, out)

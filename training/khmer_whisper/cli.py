@@ -162,6 +162,22 @@ def transcribe(model: str, files: tuple[Path, ...], form: str, out: Path | None,
             click.echo(text, nl=False)
 
 
+@main.command()
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default="khmer-demo",
+    show_default=True,
+    help="The folder for what it makes.",
+)
+@plain_errors
+def demo(out: Path) -> None:
+    """Run the whole main job on bundled recordings, offline, in a few minutes."""
+    from khmer_whisper.demo.run import run
+
+    run(out)
+
+
 @main.command("push-model")
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False, exists=True))
 @click.argument("repo")

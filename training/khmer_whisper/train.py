@@ -48,8 +48,8 @@ def train(config: Config, out: Path) -> Result:
     `out` holds something else, or the dataset gives nothing to learn from or to score on.
     """
     out = Path(out)
-    whisper = models.load(config.model)
     splits = data.load(config.dataset)
+    whisper = models.load(config.model)
     pinned = config.with_(
         dataset=_pinned(splits.source, config.dataset),
         model=_pinned(whisper.source, config.model),

@@ -19,7 +19,8 @@ FORMATS = ("txt", "json", "srt", "vtt")
 TOKENS_PER_SECOND = 36  # of read Khmer, 99th percentile, for Whisper's tokenizer and for bytes
 HOP = SAMPLE_RATE // 100
 SMOOTHING = 20  # hops: a pause is a fifth of a second
-SILENCE_DB = 45  # below the loud parts of the file
+SILENCE_DB = 50  # below the loudest part of the file
+NOTHING_DB = -70  # below full scale: no recording of speech is as quiet
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,7 @@ def stretches(samples: np.ndarray, longest: float) -> list[tuple[int, int]]:
     at a stretch's ends is taken off, and a silent stretch is not returned.
     """
     levels = _levels(samples)
-    floor = np.percentile(levels, 95) - SILENCE_DB
+    floor = max(levels.max() - SILENCE_DB, NOTHING_DB)
     limit = max(2, int(longest * SAMPLE_RATE) // HOP)
     spans = []
     start = 0

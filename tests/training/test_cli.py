@@ -1,0 +1,118 @@
+"""The commands as they are typed."""
+
+import json
+import shutil
+
+import pytest
+import soundfile
+from click.testing import CliRunner
+
+from khmer_whisper import cli
+from khmer_whisper.config import Config
+
+from .conftest import sound
+
+
+def run(*args) -> object:
+    return CliRunner().invoke(cli.main, [str(arg) for arg in args])
+
+
+def test_every_field_of_the_configuration_is_an_option():
+    shown = run("train", "--help").output
+    for name in Config.__dataclass_fields__:
+        if name not in ("dataset", "trackers"):
+            assert f"--{name.replace('_', '-')}" in shown
+
+
+def test_options_go_before_the_file(tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr("khmer_whisper.train.train", lambda config, out: seen.append(config))
+    monkeypatch.setattr(cli, "_table", lambda *_: "")
+    (tmp_path / "run.toml").write_text('dataset = "x"\nepochs = 7\nseed = 5\n', encoding="utf-8")
+    monkeypatch.setenv("RANK", "1")  # a process that prints nothing
+    done = run(
+        "train", "org/d@v1", tmp_path / "o", "--config", tmp_path / "run.toml", "--seed", 6,
+        "--no-compile", "--tracker", "wandb", "--tracker", "mlflow",
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    assert seen == [Config(dataset="org/d@v1", epochs=7, seed=6, trackers=("wandb", "mlflow"))]
+
+
+@pytest.mark.parametrize(
+    ("args", "complaint"),
+    [
+        (["train", "nowhere/at/all", "{}/out"], "nowhere/at/all"),
+        (["train", "x", "{}/out", "--batch-size", "0"], "batch_size is 0"),
+        (["train", "x", "{}/out", "--config", "{}/none.toml"], "none.toml"),
+        (["evaluate", "{}/nothing", "x"], "nothing"),
+        (["transcribe", "{}/nothing", "{}/none.wav"], "none.wav"),
+    ],
+)
+def test_mistakes_are_one_line(tmp_path, args, complaint):
+    done = run(*[arg.replace("{}", str(tmp_path)) for arg in args])
+    assert done.exit_code != 0
+    assert not isinstance(done.exception, Exception) or isinstance(done.exception, SystemExit)
+    last = done.output.strip().splitlines()[-1]
+    assert complaint in last
+
+
+def test_evaluate_writes_what_it_says(trained, dataset, tmp_path):
+    done = run("evaluate", trained.folder, dataset, "-o", tmp_path / "scores")
+    assert done.exit_code == 0, done.output
+    found = json.loads((tmp_path / "scores/metrics.json").read_text(encoding="utf-8"))
+    # The model as saved and loaded again scores as it did at the end of its training.
+    assert found["models"]["model"]["cer"]["errors"] == trained.tuned.cer.errors
+    assert found["models"]["model"]["version"].startswith("sha256:")
+    assert f"CER {trained.tuned.cer}" in done.output
+    lines = (tmp_path / "scores/predictions.jsonl").read_text(encoding="utf-8").splitlines()
+    assert len(lines) == trained.tuned.clips
+    other = run("evaluate", trained.folder, dataset, "--split", "validation")
+    assert "8 clips of the validation split" in other.output
+    missing = run("evaluate", trained.folder, dataset, "--split", "dev")
+    assert missing.exit_code == 1
+    assert "has no dev split; it has" in missing.output
+
+
+def test_transcribe_several_files(trained, tmp_path):
+    for name in ("a", "b"):
+        soundfile.write(tmp_path / f"{name}.flac", sound(["ទឹក", "ធំ"], seed=1), 16_000)
+    done = run(
+        "transcribe", trained.folder, tmp_path / "a.flac", tmp_path / "b.flac",
+        "--format", "srt", "-o", tmp_path / "out",
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    first = (tmp_path / "out/a.srt").read_text(encoding="utf-8")
+    assert "-->" in first
+    assert first == (tmp_path / "out/b.srt").read_text(encoding="utf-8")
+    shutil.copytree(tmp_path, tmp_path / "copy", ignore=shutil.ignore_patterns("copy", "out"))
+    clash = run(
+        "transcribe", trained.folder, tmp_path / "a.flac", tmp_path / "copy/a.flac",
+        "-o", tmp_path / "out",
+    )  # fmt: skip
+    assert clash.exit_code == 2
+    assert "two files" in clash.output
+
+
+def test_a_pushed_model_loads_by_its_name(trained, hub, tmp_path):
+    folder = tmp_path / "whisper-sounds"
+    shutil.copytree(trained.folder, folder)
+    (folder / "checkpoints").mkdir()  # of a training that goes on: stays at home
+    (folder / "checkpoints/optimizer.pt").write_bytes(b"state")
+    push = ["push-model", str(folder), "org/whisper-sounds", "--tag", "v1"]
+    done = hub.run(push)
+    assert done.returncode == 0, done.stderr
+    files = hub.files("model", "org/whisper-sounds")
+    assert "model.safetensors" in files
+    assert not any("checkpoints" in name for name in files)
+    card = hub.read("model", "org/whisper-sounds", "README.md").decode()
+    assert 'pipeline("automatic-speech-recognition", "org/whisper-sounds")' in card
+    assert "org/whisper-khmer" not in card
+    soundfile.write(tmp_path / "a.flac", sound(["ទឹក"], seed=1), 16_000)
+    local = run("transcribe", trained.folder, tmp_path / "a.flac")
+    audio = str(tmp_path / "a.flac")
+    loaded = hub.run(["khmer-whisper", "transcribe", "org/whisper-sounds@v1", audio])
+    assert loaded.returncode == 0, loaded.stderr
+    assert loaded.stdout == local.stdout != ""
+    again = hub.run(["khmer-whisper", *push])
+    assert "nothing to upload" in again.stdout
+    assert len(hub.commits("model", "org/whisper-sounds")) == 2

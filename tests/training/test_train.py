@@ -1,0 +1,296 @@
+"""The whole line on sounds: learn, score, save, reload; killed, resumed, divided, refused."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from huggingface_hub import ModelCard
+from safetensors.torch import load_file
+from transformers import TrainerCallback, pipeline
+
+from khmer_aligned.schema import UserError
+from khmer_whisper import data, decode, train
+from khmer_whisper import evaluate as evaluation
+from khmer_whisper import model as models
+from khmer_whisper.config import Config
+from khmer_whisper.trainer import WhisperTrainer, finish, last_checkpoint
+
+from .conftest import clip, sound, tiny_model, write_dataset
+
+SOURCES = [str(Path(__file__).parents[2] / name) for name in ("builders", "training")]
+EVERYTHING = {
+    "join": 0.5,
+    "timestamps": 0.5,
+    "previous_text": 0.5,
+    "augment": 0.5,
+    "spec_augment": True,
+}
+
+
+def test_it_learns_and_says_how_sure_it_is(trained):
+    assert trained.split == "test"
+    assert trained.base.cer.rate > 0.9
+    assert trained.tuned.cer.rate < 0.4
+    assert trained.tuned.cer.total == trained.base.cer.total
+    gain = trained.difference["cer"]
+    assert gain.high < 0
+    assert gain.difference == pytest.approx(trained.tuned.cer.rate - trained.base.cer.rate)
+
+
+def test_the_folder_is_a_repository(trained):
+    names = {path.name for path in trained.folder.iterdir()}
+    assert names >= {
+        "README.md",
+        "config.json",
+        "generation_config.json",
+        "metrics.json",
+        "model.safetensors",
+        "predictions.jsonl",
+        "preprocessor_config.json",
+        "tokenizer.json",  # CTranslate2 and others read this one alone
+        "tokenizer_config.json",
+        "training.toml",
+    }
+    assert "checkpoints" not in names
+    assert not [name for name in names if name.endswith((".bin", ".pt", ".partial"))]
+
+
+def test_scores_are_those_of_the_predictions(trained, dataset):
+    lines = (trained.folder / "predictions.jsonl").read_text(encoding="utf-8").splitlines()
+    rows = [json.loads(line) for line in lines]
+    assert [row["id"] for row in rows] == data.load(str(dataset)).get("test")["id"][:]
+    fields = decode.Prediction.__dataclass_fields__
+    predictions = [decode.Prediction(**{name: row[name] for name in fields}) for row in rows]
+    assert evaluation.score(predictions) == trained.tuned
+    found = json.loads((trained.folder / "metrics.json").read_text(encoding="utf-8"))
+    assert found["models"]["tuned"]["cer"]["rate"] == trained.tuned.cer.rate
+    assert found["dataset"]["version"].startswith("sha256:")
+    assert found["versions"]["khmercut"]
+    assert all(row["base"] != row["reference"] for row in rows)
+
+
+def test_nothing_published_names_a_path_of_this_machine(trained, dataset, tiny_folder):
+    for name in ("README.md", "metrics.json", "config.json", "generation_config.json"):
+        text = (trained.folder / name).read_text(encoding="utf-8")
+        assert str(dataset.parent) not in text
+        assert str(tiny_folder.parent) not in text
+
+
+def test_training_toml_trains_the_same_again(trained, dataset):
+    path = trained.folder / "training.toml"
+    config = Config.read(path)
+    assert config.dataset == str(dataset)
+    assert config.learning_rate == 3e-3
+    record = tomllib.loads(path.read_text(encoding="utf-8"))["provenance"]
+    assert record["clips"] == 64
+    assert record["steps"] == trained.steps == 128
+    assert record["dataset_version"].startswith("sha256:")
+    assert record["versions"]["transformers"]
+
+
+def test_the_card_carries_the_numbers(trained):
+    card = ModelCard.load(trained.folder / "README.md")
+    by_name = {result.metric_name: result.metric_value for result in card.data.eval_results}
+    assert by_name["CER"] == round(100 * trained.tuned.cer.rate, 2)
+    assert card.data.language == "km"
+    assert f"{trained.tuned.cer.errors} of {trained.tuned.cer.total}" in card.text
+    assert "{{" not in card.text
+    assert yaml.safe_load(card.data.to_yaml())["model-index"][0]["name"] == "whisper-khmer"
+
+
+def test_pipeline_generate_and_the_reloaded_model_agree(trained, dataset):
+    lines = (trained.folder / "predictions.jsonl").read_text(encoding="utf-8").splitlines()
+    whisper = models.load(str(trained.folder))
+    config = whisper.model.generation_config
+    assert (config.language, config.task) == ("km", "transcribe")
+    assert config.lang_to_id["<|km|>"] == whisper.labeller.language
+    assert config.max_length == 64
+    pipe = pipeline("automatic-speech-recognition", str(trained.folder), device="cpu")
+    rows = data.load(str(dataset)).get("test")
+    for line, row in list(zip(lines, rows, strict=True))[:4]:
+        hypothesis = json.loads(line)["hypothesis"]
+        samples = data.waveform(row)
+        assert decode.recognize(whisper, [samples])[0].text == hypothesis
+        heard = pipe({"raw": samples, "sampling_rate": 16_000})["text"]
+        assert heard.strip() == hypothesis
+
+
+def test_a_batch_is_decoded_as_its_clips_alone(trained, dataset):
+    whisper = models.load(str(trained.folder))
+    rows = data.load(str(dataset)).get("test")
+    alone = decode.predict(whisper, rows, batch_size=1)
+    assert decode.predict(whisper, rows, batch_size=5) == alone
+
+
+def test_out_of_memory_halves_the_batch(trained, dataset, monkeypatch, capsys):
+    whisper = models.load(str(trained.folder))
+    rows = data.load(str(dataset)).get("test")
+    expected = decode.predict(whisper, rows, batch_size=4)
+    plain = decode.recognize
+
+    def small_gpu(whisper, waveforms):
+        if len(waveforms) > 3:
+            raise torch.OutOfMemoryError
+        return plain(whisper, waveforms)
+
+    monkeypatch.setattr(decode, "recognize", small_gpu)
+    assert decode.predict(whisper, rows, batch_size=8) == expected
+
+
+def test_a_finished_model_and_another_run_are_not_overwritten(trained, dataset, tmp_path):
+    config = Config.read(trained.folder / "training.toml")
+    with pytest.raises(UserError, match="holds a finished model"):
+        train.train(config, trained.folder)
+    checkpoints = tmp_path / "checkpoints"
+    checkpoints.mkdir()
+    (checkpoints / "config.toml").write_text(config.with_(seed=1).toml(), encoding="utf-8")
+    with pytest.raises(UserError, match="another configuration"):
+        train.train(config, tmp_path)
+
+
+def test_a_dataset_without_a_split_is_refused(tmp_path, tiny_folder):
+    folder = write_dataset(tmp_path / "d", {"train": [clip(0, ["ទឹក"], "a")]})
+    config = Config(dataset=str(folder), model=str(tiny_folder))
+    with pytest.raises(UserError, match="neither a test nor a validation split"):
+        train.train(config, tmp_path / "out")
+
+
+class Gradients(TrainerCallback):
+    """Keeps the gradients of each optimizer step."""
+
+    def __init__(self) -> None:
+        self.steps: list[torch.Tensor] = []
+
+    def on_pre_optimizer_step(self, args, state, control, model=None, **kwargs) -> None:
+        found = [p.grad.flatten() for p in model.parameters() if p.grad is not None]
+        self.steps.append(torch.cat(found).clone())
+
+
+def one_step(dataset: Path, folder: Path, batch_size: int, accumulation: int):
+    """Loss and gradients of the first step over the same eight clips, through the Trainer."""
+    whisper = tiny_model()
+    config = Config(
+        dataset=str(dataset),
+        batch_size=batch_size,
+        accumulation=accumulation,
+        max_steps=1,
+        max_grad_norm=1e9,
+    )
+    clips = data.Clips(data.load(str(dataset)).get("train"), whisper, config)
+    trainer = WhisperTrainer(whisper, config, clips, None, folder)
+    gradients = Gradients()
+    trainer.add_callback(gradients)
+    trainer.train()
+    return trainer.state.log_history[0]["loss"], gradients.steps[0]
+
+
+def test_accumulation_changes_neither_loss_nor_gradients(dataset, tmp_path):
+    loss, gradient = one_step(dataset, tmp_path / "1", 8, 1)
+    for accumulation in (2, 4, 8):
+        folder = tmp_path / str(accumulation)
+        other, divided = one_step(dataset, folder, 8 // accumulation, accumulation)
+        assert other == pytest.approx(loss, rel=1e-4)
+        torch.testing.assert_close(divided, gradient, atol=1e-6, rtol=1e-4)
+
+
+@pytest.mark.parametrize("tune", ["decoder", "lora"])
+def test_parts_of_the_model_can_be_tuned(dataset, tmp_path, tune):
+    whisper = tiny_model()
+    before = {name: value.clone() for name, value in whisper.model.state_dict().items()}
+    config = Config(dataset=str(dataset), max_steps=2, learning_rate=1e-2, tune=tune, lora_rank=4)
+    clips = data.Clips(data.load(str(dataset)).get("train"), whisper, config)
+    trainer = WhisperTrainer(whisper, config, clips, None, tmp_path / "checkpoints")
+    trainer.train()
+    finish(whisper, trainer)
+    after = whisper.model.state_dict()
+    assert after.keys() == before.keys()  # no adapters left
+    changed = {name for name in after if not torch.equal(after[name], before[name])}
+    encoder = {name for name in changed if ".encoder." in name}
+    assert bool(encoder) == (tune == "lora")
+    assert any(".decoder.layers.0.self_attn.q_proj" in name for name in changed)
+    if tune == "lora":
+        assert not any("embed" in name or "layer_norm" in name for name in changed)
+
+
+def test_out_of_memory_divides_the_batch_and_keeps_the_step(dataset, tiny_folder, tmp_path):
+    class SmallGpu(WhisperTrainer):
+        def training_step(self, model, inputs, *args):
+            if len(inputs["labels"]) > 4:
+                raise torch.OutOfMemoryError
+            return super().training_step(model, inputs, *args)
+
+    config = Config(
+        dataset=str(dataset), model=str(tiny_folder), batch_size=16, max_steps=2, epochs=1
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(train, "WhisperTrainer", SmallGpu)
+        divided = train.train(config, tmp_path / "small")
+    assert divided.steps == 2
+    train.train(config, tmp_path / "large")
+    close(tmp_path / "small", tmp_path / "large", atol=1e-5)
+
+
+def close(first: Path, second: Path, atol: float = 0) -> None:
+    weights = load_file(second / "model.safetensors")
+    for name, tensor in load_file(first / "model.safetensors").items():
+        torch.testing.assert_close(tensor, weights[name], atol=atol, rtol=0, msg=name)
+
+
+def test_killed_twice_it_ends_with_the_same_weights(dataset, tiny_folder, tmp_path):
+    config = Config(
+        dataset=str(dataset),
+        model=str(tiny_folder),
+        batch_size=4,
+        max_steps=12,
+        learning_rate=1e-3,
+        evaluate_every=2,
+        **EVERYTHING,
+    )
+    torch.set_num_threads(1)
+    train.train(config, tmp_path / "undisturbed")
+    out = tmp_path / "killed"
+    (tmp_path / "run.toml").write_text(config.toml(), encoding="utf-8")
+    code = (
+        "import sys; from pathlib import Path; import torch; torch.set_num_threads(1);"
+        "from khmer_whisper.config import Config; from khmer_whisper.train import train;"
+        f"train(Config.read(Path({str(tmp_path / 'run.toml')!r})), Path({str(out)!r}))"
+    )
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(SOURCES)}
+    for step in (4, 8):
+        process = subprocess.Popen(
+            [sys.executable, "-c", code], env=environment, stderr=subprocess.DEVNULL
+        )
+        deadline = time.monotonic() + 120
+        while not (out / f"checkpoints/checkpoint-{step}").exists():
+            assert process.poll() is None and time.monotonic() < deadline
+            time.sleep(0.005)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        reached = last_checkpoint(out / "checkpoints")
+        assert reached is not None and int(reached.name.split("-")[1]) < 12
+    train.train(config, out)
+    close(out, tmp_path / "undisturbed")
+
+
+def test_a_half_written_checkpoint_is_passed_over(tmp_path):
+    for step, state in ((5, "{}"), (10, None), (15, '{"global_')):
+        folder = tmp_path / f"checkpoint-{step}"
+        folder.mkdir()
+        if state:
+            (folder / "trainer_state.json").write_text(state, encoding="utf-8")
+    assert last_checkpoint(tmp_path) == tmp_path / "checkpoint-5"
+
+
+def test_a_silent_clip_does_not_break_decoding(trained):
+    whisper = models.load(str(trained.folder))
+    heard = decode.recognize(whisper, [np.zeros(8000, np.float32), sound(["ទឹក"], seed=5)])
+    assert len(heard) == 2
