@@ -79,6 +79,9 @@ def test_breaks(hard):
         ("Phnom Penh", Break.NEVER),
         ("phnom penh", Break.SPACE),
         ("J. Smith", Break.SPACE),
+        ("COVID-19", Break.NEVER),
+        ("បាន/ទៅ", Break.WORD),
+        ("បាន - ទៅ", Break.SPACE),
     ],
 )
 def test_strength_of_a_break(text, strength):

@@ -23,6 +23,7 @@ MULTIPLIERS = ("ទ្រីលាន", "ប៊ីលាន", "ពាន់ល�
 _ONES = ("សូន្យ", "មួយ", "ពីរ", "បី", "បួន", "ប្រាំ", "ប្រាំមួយ", "ប្រាំពីរ", "ប្រាំបី", "ប្រាំបួន")
 _TENS = ("", "ដប់", "ម្ភៃ", "សាមសិប", "សែសិប", "ហាសិប", "ហុកសិប", "ចិតសិប", "ប៉ែតសិប", "កៅសិប")
 _BELOW_MILLION = ((100_000, "សែន"), (10_000, "ម៉ឺន"), (1000, "ពាន់"), (100, "រយ"))
+_LONGEST = 15  # digits that are still one number
 _DECIMAL_WORDS = {".": ("ចុច", "ក្បៀស"), ",": ("ក្បៀស", "ចុច")}
 
 
@@ -35,7 +36,7 @@ def cardinal(
     number: int, *, billion: Reading = ("ប៊ីលាន",), trillion: Reading = ("ទ្រីលាន",)
 ) -> Reading:
     """The cardinal of a number from 0 to 10^15 - 1; a larger one raises ValueError."""
-    if not 0 <= number < 10**15:
+    if not 0 <= number < 10**_LONGEST:
         raise ValueError(f"no cardinal for {number}")
     if number < 10:
         return (_ONES[number],)
@@ -65,21 +66,24 @@ def grouped(digits: str) -> Reading:
     """Leading zeros said one by one, the rest as one number: a telephone group, a decimal tail."""
     rest = digits.lstrip("0០")
     zeros = digit_by_digit(digits[: len(digits) - len(rest)])
+    if len(rest) > _LONGEST:
+        return zeros + digit_by_digit(rest)
     return zeros + (cardinal(int(rest)) if rest else ())
 
 
 def integer(digits: str) -> list[Reading]:
     """Leading zeros are not said, or, second choice, said; past 10^15 digit by digit."""
-    number = int(digits)
-    if number >= 10**15:
+    rest = digits.lstrip("0០")
+    if len(rest) > _LONGEST:
         return [digit_by_digit(digits)]
+    number = int(rest or "0")
     readings = [cardinal(number)]
     if number >= 10**12:
         readings.append(cardinal(number, trillion=("លាន", "លាន")))
         readings.append(cardinal(number, trillion=("ពាន់", "ប៊ីលាន")))
     if number >= 10**9:
         readings.append(cardinal(number, billion=("ពាន់", "លាន")))
-    if len(digits) > 1 and int(digits[0]) == 0:
+    if rest and rest != digits:
         readings.append(grouped(digits))
     return unique(readings)
 

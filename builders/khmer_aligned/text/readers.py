@@ -168,7 +168,8 @@ def span_of(match: re.Match[str], quantity: Callable[[str], Reading]) -> list[Re
     """From low to high; falling numbers are rather a score, unless 1950-53 is meant."""
     low, high = match["low"], match["high"]
     between: list[Reading] = [("ដល់",), ("ទៅ",), (" ",)]
-    falling = low.isdecimal() and high.isdecimal() and int(low) > int(high)
+    numbers = low.isdecimal() and high.isdecimal() and len(low + high) < 10
+    falling = numbers and int(low) > int(high)
     if falling and (len(low), len(high)) != (4, 2):
         between = [("ទល់", "នឹង"), ("ដល់",), (" ",)]
     return [(*quantity(low), *word, *quantity(high)) for word in between]

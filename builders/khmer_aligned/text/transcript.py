@@ -121,6 +121,8 @@ class _Word:
 _TITLES = frozenset({"លោក", "លោកស្រី", "លោកជំទាវ", "ឯកឧត្តម", "អ្នកស្រី", "អ្នកនាង", "កញ្ញា", "សម្តេច"})
 _OPENING = frozenset("([{«‹“‘<「『")
 _BREAKS = (
+    (re.compile(r"\A-\Z"), Break.NEVER),  # COVID-19
+    (re.compile(r"\A/\Z"), Break.WORD),
     (re.compile("[\n៕៚]"), Break.PARAGRAPH),
     (re.compile(r"[។!?…]|\.(?!\S)"), Break.SENTENCE),
     (re.compile("[៖:;]"), Break.COLON),
