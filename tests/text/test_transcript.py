@@ -88,6 +88,19 @@ def test_strength_of_a_break(text, strength):
     assert Transcript.from_text(text).words[0].break_after == strength
 
 
+def test_a_heading_is_no_name():
+    breaks = [
+        word.break_after for word in Transcript.from_text("A Very Long Heading Of Seven").words
+    ]
+    assert [each == Break.NEVER for each in breaks] == [True, True, True, False, True, False]
+
+
+def test_what_follows_a_title_may_be_no_name():
+    words = Transcript.from_text("លោក បានមានប្រសាសន៍ថាទៅផ្សារ ហើយ").words
+    assert words[0].text == "លោក"
+    assert all(word.break_after > Break.NEVER for word in words)
+
+
 def test_slices(hard):
     assert hard.written(0, 21) == hard.canonical
     assert hard.written(2, 4) == "១៨"

@@ -171,8 +171,8 @@ def _shifted(base: str, marks: str) -> str:
     if not _ABOVE.search(marks):
         return marks
     consonants = {base, *re.findall(f"{COENG}(.)", marks)}
-    if "ប" in consonants:  # takes either: a typed one stays, and ុ is triisap (19 of 19 in news)
-        meant = _TRIISAP
+    if "ប" in consonants:  # takes either, and a typed one stays; of ុ the usual one is meant:
+        meant = _MUUSIKATOAN if "\u17d0" in marks else _TRIISAP  # នំប៉័ង, but ប៊ី ប៊ើ ប៊ិ
     else:
         meant = _MUUSIKATOAN if consonants <= _WEAK else _TRIISAP
         marks = re.sub(f"[{_MUUSIKATOAN}{_TRIISAP}]", meant, marks)

@@ -231,13 +231,18 @@ class _Reader:
         return [*found, Break.PARAGRAPH] if words else []
 
     def _keep_names(self, words: list[_Word], breaks: list[Break]) -> None:
-        """No break inside a name: capitalized words in a row, or the two parts after a title."""
+        """No break inside a name: capitalized words in a row, or the two parts after a title.
+
+        The family name after a title is at most three words of the segmenter; what is longer is
+        no name.
+        """
         texts = [self.spoken.text[word.start : word.end] for word in words]
         for k in range(len(breaks)):
             if breaks[k] != Break.SPACE or words[k + 1].start - words[k].end != 1:
                 continue
             if texts[k][0].isupper() and texts[k + 1][0].isupper():
-                breaks[k] = Break.NEVER
+                if breaks[max(k - 3, 0) : k] != [Break.NEVER] * 3:  # four words at most: no heading
+                    breaks[k] = Break.NEVER
             elif texts[k] in _TITLES:
                 end = k + 1  # of the family name, as the segmenter cut it
                 while end < len(breaks) and breaks[end] == Break.WORD:
