@@ -1,0 +1,144 @@
+"""The demo: the main job on the bundled recordings, with the commands a user would type.
+
+It runs each command as a user would and shows it first, so what scrolls by is a tutorial.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import click
+from datasets import Audio, load_dataset
+
+from khmer_aligned.schema import UserError
+
+ASSETS = Path(__file__).with_name("assets")
+RECORDINGS, ALIGNER, WHISPER = ASSETS / "recordings", ASSETS / "aligner", ASSETS / "whisper"
+TRANSCRIBED = "journey"  # of the test split
+MAX_TOKENS = 96  # bytes of text that the small Whisper's window of 6 s surely holds
+TRAINING = {"epochs": 12, "batch-size": 8, "learning-rate": 5e-4}
+
+_MODULES = {"khmer-aligned": "khmer_aligned.cli", "khmer-whisper": "khmer_whisper.cli"}
+_NEXT = """\
+The same with your own recordings (a folder of audio files, each with a .txt of the same name)
+and the public models:
+
+    khmer-aligned align speech.mp3 speech.txt --format textgrid -o speech.TextGrid
+    khmer-aligned build my_recordings/ out/khmer-aligned
+    khmer-aligned push-dataset out/khmer-aligned org/khmer-aligned
+    khmer-whisper train org/khmer-aligned out/whisper-khmer
+    khmer-whisper evaluate out/whisper-khmer org/khmer-aligned
+    khmer-whisper transcribe out/whisper-khmer speech.mp3
+    khmer-whisper push-model out/whisper-khmer org/whisper-khmer
+"""
+
+
+def run(out: Path, training: dict[str, float] = TRAINING) -> None:
+    """Align, build, train, score, transcribe, all into the folder `out`; then a table.
+
+    `training`: options of `khmer-whisper train`. Offline, and on the CPU in a few minutes. Run
+    again on the same folder, it keeps what is finished. Raises UserError where a step fails.
+    """
+    began = time.monotonic()
+    dataset, model, example = out / "khmer-aligned", out / "whisper-khmer", RECORDINGS / TRANSCRIBED
+    click.echo(
+        "The demo reads Khmer that a speech synthesizer spoke, with two models small enough to be "
+        "bundled.\nIt shows the way from recordings to a scored model; neither model is of use "
+        "beyond it.\n"
+    )
+    _step("When is each word spoken?")
+    textgrid = out / f"{TRANSCRIBED}.TextGrid"
+    _command(
+        "khmer-aligned", "align", example.with_suffix(".ogg"), example.with_suffix(".txt"),
+        "--aligner", ALIGNER, "--format", "textgrid", "-o", textgrid,
+    )  # fmt: skip
+    _step("All recordings, aligned, cut into clips and judged, as a dataset")
+    _command(
+        "khmer-aligned", "build", RECORDINGS, dataset,
+        "--aligner", ALIGNER, "--tokenizer", WHISPER, "--max-tokens", MAX_TOKENS,
+    )  # fmt: skip
+    _step("The dataset, loaded back")
+    _load(dataset)
+    _step("A Whisper, fine-tuned on it, and scored with its base on the test split")
+    if (model / "metrics.json").is_file():
+        click.echo(f"{model} is finished already; name another folder with --out to train again")
+    else:
+        options = [part for name, value in training.items() for part in (f"--{name}", value)]
+        _command("khmer-whisper", "train", dataset, model, "--model", WHISPER, *options)
+    _step("The tuned model, loaded back, on a recording of the test split")
+    _command("khmer-whisper", "transcribe", model, example.with_suffix(".ogg"))
+    _step("What came of it")
+    click.echo(_table(dataset, model))
+    click.echo(f"\n{_seconds(time.monotonic() - began)}; everything is in {out}/\n\n{_NEXT}")
+
+
+def _step(title: str) -> None:
+    click.echo(f"\n== {title}\n")
+
+
+def _command(program: str, *arguments: object) -> None:
+    """Run a command of this project, and show it as it would be typed."""
+    words = [_short(a) if isinstance(a, Path) else str(a) for a in arguments]
+    click.echo(f"$ {program} {shlex.join(words)}")
+    began = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-m", _MODULES[program], *words],
+        env={**os.environ, "HF_HUB_OFFLINE": "1"},
+        check=False,
+    )
+    if done.returncode:
+        raise UserError(f"{program} {words[0]} ended with status {done.returncode}: see above")
+    click.echo(f"({_seconds(time.monotonic() - began)})")
+
+
+def _short(path: Path) -> str:
+    """Relative to the current folder where that is shorter."""
+    path = path.resolve()
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
+
+
+def _load(dataset: Path) -> None:
+    click.echo(f">>> dataset = load_dataset({_short(dataset)!r})")
+    loaded = load_dataset(str(dataset)).cast_column("audio", Audio(decode=False))
+    for split, rows in loaded.items():
+        click.echo(f"{split}: {len(rows)} clips, {sum(rows['duration']) / 60:.1f} min")
+    click.echo(">>> dataset['train'][0]")
+    clip = loaded["train"][0]
+    for name in ("id", "text", "spoken", "duration", "score", "speaker", "start", "end"):
+        value = clip[name]
+        click.echo(f"{name}: {value:.3f}" if isinstance(value, float) else f"{name}: {value}")
+    word = clip["words"][0]
+    click.echo(f"words[0]: {word['text']} from {word['start']:.2f} to {word['end']:.2f} s")
+
+
+def _table(dataset: Path, model: Path) -> str:
+    """Clips, minutes, rejected; CER and WER before and after."""
+    build = json.loads((dataset / "build.json").read_text(encoding="utf-8"))
+    metrics = json.loads((model / "metrics.json").read_text(encoding="utf-8"))
+    seconds = sum(split["seconds"] for split in build["splits"].values())
+    lines = [
+        f"clips      {sum(split['clips'] for split in build['splits'].values())}",
+        f"minutes    {seconds / 60:.1f}",
+        f"rejected   in {_short(dataset / 'rejected.jsonl')}:",
+        *(
+            f"{own['stretches']:>7}  {own['seconds']:.1f} s  {reason}"
+            for reason, own in build["rejected"].items()
+        ),
+        "",
+        f"{'test split':<10}{'before':>8}{'after':>8}",
+    ]
+    base, tuned = metrics["models"]["base"], metrics["models"]["tuned"]
+    for name in ("cer", "wer"):
+        lines.append(f"{name.upper():<10}{base[name]['rate']:>8.1%}{tuned[name]['rate']:>8.1%}")
+    return "\n".join(lines)
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.1f} min"
