@@ -1,14 +1,19 @@
 """The rates on Khmer whose errors were counted by hand, and the promises their docs make."""
 
+import csv
 import json
 import random
 from pathlib import Path
 
 import evaluate
+import jiwer
 import pytest
 
+from khmer_aligned.text import scoring_form
 from khmer_whisper.metrics import compare, score
 from khmer_whisper.metrics.counts import characters, projected_words, scored_words, segmented_words
+
+from ..conftest import SHARED
 
 REPOSITORY = Path(__file__).parents[2]
 SENTENCE = "ខ្ញុំទៅផ្សារជាមួយម្ដាយ"
@@ -130,3 +135,38 @@ def test_evaluate_loads_the_metric_from_its_folder(tmp_path, monkeypatch):
     assert result["cer"] == expected.cer.rate == 1 / 10
     assert result["wer_errors"] == expected.wer.errors
     assert result["segmenter"].startswith("khmercut ")
+
+
+@pytest.mark.skipif(not SHARED.exists(), reason="no word-spaced text beside the checkout")
+@pytest.mark.parametrize("rate", [0.01, 0.05, 0.1])
+def test_projected_wer_is_close_to_the_true_one(rate):
+    """Where spaces tell the words: simulated errors, scored with the words known and without.
+
+    An edit is redrawn when it leaves text that is not canonical: a recognizer that learned from
+    canonical text does not write such, and making it canonical would change more than the edit.
+    """
+    with (SHARED / "data/keosaly/metadata.csv").open(encoding="utf-8", newline="") as file:
+        spaced = [row["transcription"].split() for row in csv.DictReader(file)]
+    spaced = random.Random(1).sample(spaced, 500)
+    said = [[word for word in map(scoring_form, words) if word] for words in spaced]
+    letters = sorted({letter for words in said for word in words for letter in word})
+    generator = random.Random(0)
+
+    def spoiled(words: list[str]) -> list[str]:
+        units = [[*word] for word in words]  # a unit: what stands for one character said
+        for word in units:
+            for i, letter in enumerate(word):
+                while generator.random() < rate:
+                    other = generator.choice(letters)
+                    word[i] = generator.choice([other, letter + other, ""])
+                    text = "".join(map("".join, units))
+                    if scoring_form(text) == text:
+                        break
+                    word[i] = letter
+        return ["".join(word) for word in units]
+
+    heard = [spoiled(words) for words in said]
+    truth = jiwer.process_words([" ".join(w) for w in said], [" ".join(w) for w in heard])
+    found = projected_words(["".join(w) for w in said], ["".join(w) for w in heard])
+    projected = found.errors.sum() / found.totals.sum()
+    assert projected == pytest.approx(truth.wer, rel=0.03)

@@ -104,6 +104,7 @@ def test_the_card_carries_the_numbers(trained):
     assert card.data.language == "km"
     assert f"{trained.tuned.cer.errors} of {trained.tuned.cer.total}" in card.text
     assert "{{" not in card.text
+    assert "None of these recordings was trained on" in card.text
     assert yaml.safe_load(card.data.to_yaml())["model-index"][0]["name"] == "whisper-khmer"
 
 
@@ -175,15 +176,11 @@ class Gradients(TrainerCallback):
         self.steps.append(torch.cat(found).clone())
 
 
-def one_step(dataset: Path, folder: Path, batch_size: int, accumulation: int):
+def one_step(dataset: Path, folder: Path, batch_size: int = 8, **options):
     """Loss and gradients of the first step over the same eight clips, through the Trainer."""
     whisper = tiny_model()
     config = Config(
-        dataset=str(dataset),
-        batch_size=batch_size,
-        accumulation=accumulation,
-        max_steps=1,
-        max_grad_norm=1e9,
+        dataset=str(dataset), batch_size=batch_size, max_steps=1, max_grad_norm=1e9, **options
     )
     clips = data.Clips(data.load(str(dataset)).get("train"), whisper, config)
     trainer = WhisperTrainer(whisper, config, clips, None, folder)
@@ -193,13 +190,42 @@ def one_step(dataset: Path, folder: Path, batch_size: int, accumulation: int):
     return trainer.state.log_history[0]["loss"], gradients.steps[0]
 
 
-def test_accumulation_changes_neither_loss_nor_gradients(dataset, tmp_path):
-    loss, gradient = one_step(dataset, tmp_path / "1", 8, 1)
-    for accumulation in (2, 4, 8):
-        folder = tmp_path / str(accumulation)
-        other, divided = one_step(dataset, folder, 8 // accumulation, accumulation)
-        assert other == pytest.approx(loss, rel=1e-4)
-        torch.testing.assert_close(divided, gradient, atol=1e-6, rtol=1e-4)
+def test_dividing_the_work_changes_neither_loss_nor_gradients(dataset, tmp_path):
+    # transformers multiplies both by the number of accumulated batches.
+    loss, gradient = one_step(dataset, tmp_path / "whole")
+    for n, options in enumerate(
+        [
+            {"batch_size": 4, "accumulation": 2},
+            {"batch_size": 2, "accumulation": 4},
+            {"batch_size": 1, "accumulation": 8},
+            {"workers": 2},
+            {"gradient_checkpointing": True},
+        ]
+    ):
+        other, divided = one_step(dataset, tmp_path / str(n), **options)
+        assert other == pytest.approx(loss, rel=1e-4), options
+        torch.testing.assert_close(divided, gradient, atol=1e-6, rtol=1e-4, msg=str(options))
+
+
+def test_two_processes_learn_what_one_does(dataset, tiny_folder, tmp_path):
+    config = Config(dataset=str(dataset), model=str(tiny_folder), batch_size=8, max_steps=2, seed=5)
+    train.train(config, tmp_path / "one")
+    # The same batches of eight, each divided over two processes.
+    (tmp_path / "run.toml").write_text(config.with_(batch_size=4).toml(), encoding="utf-8")
+    command = [
+        *(sys.executable, "-m", "khmer_whisper.cli", "train", str(dataset), str(tmp_path / "two")),
+        *("--config", str(tmp_path / "run.toml"), "--processes", "2"),
+    ]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(SOURCES), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("Model folder") == 1
+    close(tmp_path / "one", tmp_path / "two", atol=1e-5)
+    one, two = (
+        [json.loads(line) for line in (tmp_path / name / "predictions.jsonl").open()]
+        for name in ("one", "two")
+    )
+    assert [row["id"] for row in one] == [row["id"] for row in two]
 
 
 @pytest.mark.parametrize("tune", ["decoder", "lora"])

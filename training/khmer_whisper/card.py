@@ -28,7 +28,7 @@ def write_card(folder: Path) -> None:
     card = ModelCard.from_template(
         _data(found, training), template_path=str(template()), **_body(found, training)
     )
-    card.save(folder / "README.md")
+    (folder / "README.md").write_text(str(card) + "\n", encoding="utf-8")
     entries = _entries(found)
     if entries:
         results = folder / ".eval_results"
@@ -99,11 +99,8 @@ def _body(found: dict, training: dict) -> dict:
         f"({100 * gain['low']:+.1f} to {100 * gain['high']:+.1f}, paired bootstrap, "
         f"p = {gain['p']:.3f})."
     )
-    notes = []
-    if dataset["left_out"]:
-        notes.append(f"{len(dataset['left_out'])} clips longer than the model's window are not in.")
-    if dataset["split"] == "validation":
-        notes.append("There was no test split: the best checkpoint was chosen on these clips.")
+    excluded = len(dataset["left_out"])
+    notes = f" {excluded} clips longer than the model's window are not in." if excluded else ""
     return {
         "name": UNNAMED.split("/")[1],
         "repository": UNNAMED,
@@ -118,13 +115,22 @@ def _body(found: dict, training: dict) -> dict:
         "scored_minutes": round(dataset["seconds"] / 60, 1),
         "recordings": dataset["recordings"],
         "split": dataset["split"],
-        "selection": "" if dataset["split"] == "validation" else " or used to choose a checkpoint",
+        "held_out": _held_out(found),
         "results": rows,
         "comparison": comparison,
-        "notes": " ".join(notes),
+        "notes": notes,
         "segmenter": tuned["segmenter"],
         "version": found["versions"]["khmer-aligned"],
     }
+
+
+def _held_out(found: dict) -> str:
+    seen, recordings = len(found["seen_recordings"]), found["dataset"]["recordings"]
+    if seen:
+        return f"Of these recordings {seen} of {recordings} were also trained on: too good a score."
+    if found["dataset"]["split"] == "validation":
+        return "There was no test split: the best checkpoint was chosen on these very clips."
+    return "None of these recordings was trained on or used to choose a checkpoint."
 
 
 def _entries(found: dict) -> list[EvalResultEntry]:

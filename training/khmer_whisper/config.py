@@ -55,7 +55,7 @@ class Config:
 
     evaluate_every: int = _option(0, "Steps; 0 for an epoch or 500 steps, whichever is less.")
     patience: int = _option(0, "Evaluations without a lower CER before stopping; 0 for never.")
-    workers: int = _option(0, "Processes that read clips ahead.")
+    workers: int = _option(-1, "Processes that read clips ahead; -1 for what a GPU asks for.")
     trackers: tuple[str, ...] = _option((), "Beside TensorBoard: wandb, mlflow, ...")
 
     def __post_init__(self) -> None:
@@ -75,9 +75,11 @@ class Config:
         for name in ("batch_size", "accumulation", "lora_rank"):
             if getattr(self, name) < 1:
                 raise UserError(f"{name} is {getattr(self, name)}: give 1 or more")
-        for name in ("max_steps", "evaluate_every", "patience", "workers", "weight_decay"):
+        for name in ("max_steps", "evaluate_every", "patience", "weight_decay"):
             if getattr(self, name) < 0:
                 raise UserError(f"{name} is {getattr(self, name)}: give 0 or more")
+        if self.workers < -1:
+            raise UserError(f"workers is {self.workers}: give -1 or more")
         for name in ("epochs", "learning_rate", "max_grad_norm"):
             if getattr(self, name) <= 0:
                 raise UserError(f"{name} is {getattr(self, name)}: give more than 0")

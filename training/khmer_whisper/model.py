@@ -107,11 +107,9 @@ def generation_config(
     return config
 
 
-def place(whisper: Whisper, device: str | None = None) -> Whisper:
-    """Move the model to `device` for inference: bfloat16 on CUDA, float32 on the CPU."""
-    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    dtype = torch.bfloat16 if device.startswith("cuda") else torch.float32
-    whisper.model.to(device=device, dtype=dtype).eval()
+def place(whisper: Whisper) -> Whisper:
+    """Move the model to the GPU, if there is one, for inference. Its weights stay float32."""
+    whisper.model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
     return whisper
 
 

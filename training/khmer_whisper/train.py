@@ -72,6 +72,7 @@ def train(config: Config, out: Path) -> Result:
         whisper.save(out)
         found = report(splits, {"base": base, "tuned": tuned}, {"base": whisper.source}) | {
             "difference": {name: asdict(value) for name, value in difference.items()},
+            "seen_recordings": _seen(splits, scored),
         }
         _write(out / "metrics.json", json.dumps(found, ensure_ascii=False, indent=2) + "\n")
         decode.write(
@@ -137,6 +138,13 @@ def _scored_split(splits: Splits) -> str:
         f"{splits.source.path}: has neither a test nor a validation split to score on; build it "
         "from more recordings"
     )
+
+
+def _seen(splits: Splits, scored: str) -> list[str]:
+    """Recordings of the scored split that were also trained on, or chose the checkpoint."""
+    others = [name for name in ("train", "validation") if name != scored and splits.get(name)]
+    known = {recording for name in others for recording in splits.splits[name]["recording"]}
+    return sorted(known & set(splits.splits[scored]["recording"]))
 
 
 def _base_scores(

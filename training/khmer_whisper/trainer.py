@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from pathlib import Path
 
@@ -81,13 +82,8 @@ class WhisperTrainer(Seq2SeqTrainer):
         Teacher-forced scores, which the Trainer would compute, are of a decoder that is told the
         right text so far.
         """
-        with self.compute_loss_context_manager():
-            found = decode.predict(
-                self.whisper,
-                self.eval_dataset,
-                self.args.per_device_eval_batch_size,
-                "validation",
-            )
+        size = self.args.per_device_eval_batch_size
+        found = decode.predict(self.whisper, self.eval_dataset, size, "validation")
         scores = score(found)
         figures = {
             f"{metric_key_prefix}_cer": scores.cer.rate,
@@ -178,7 +174,7 @@ def _arguments(
         greater_is_better=False if evaluated else None,
         restore_callback_states_from_checkpoint=True,  # the count that early stopping keeps
         logging_steps=1 if every < 10 else 10,
-        dataloader_num_workers=config.workers,
+        dataloader_num_workers=_workers(config),
         dataloader_pin_memory=on_cuda,
         remove_unused_columns=False,
         label_names=["labels"],
@@ -190,6 +186,12 @@ def _arguments(
     # Several GPUs are for `--processes`: one process would split each batch over all of them.
     arguments._n_gpu = min(arguments.n_gpu, 1)
     return arguments
+
+
+def _workers(config: Config) -> int:
+    if config.workers >= 0:
+        return config.workers
+    return min(8, os.cpu_count() or 1) if torch.cuda.is_available() else 0
 
 
 class _SetEpoch(TrainerCallback):
