@@ -32,8 +32,8 @@ def once_found(test):
     return test
 
 
-often = settings(max_examples=600, deadline=None, derandomize=True)
-some = settings(max_examples=300, deadline=None, derandomize=True)
+often = settings(max_examples=400, deadline=None, derandomize=True)
+some = settings(max_examples=200, deadline=None, derandomize=True)
 
 
 def check_normalize(raw):
