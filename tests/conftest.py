@@ -1,8 +1,48 @@
 """What every test may use."""
 
+import csv
 from pathlib import Path
+
+import pytest
 
 from .hub.fixtures import hub as hub
 
 # Real recordings and models, where there are some beside the checkout; tests that need them skip.
 SHARED = Path(__file__).parents[2] / "shared"
+ASSETS = Path(__file__).parents[1] / "training" / "khmer_whisper" / "demo" / "assets"
+
+
+@pytest.fixture(scope="session")
+def recordings() -> Path:
+    """The demo's recordings, each with its .txt and .words.tsv."""
+    return ASSETS / "recordings"
+
+
+@pytest.fixture(scope="session")
+def aligner_folder() -> Path:
+    """The demo's CTC aligner."""
+    return ASSETS / "aligner"
+
+
+@pytest.fixture(scope="session")
+def tokenizer_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo's Whisper tokenizer, over bytes."""
+    from khmer_whisper.demo.tokenizer import byte_tokenizer
+
+    folder = tmp_path_factory.mktemp("tokenizer")
+    byte_tokenizer().save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def true_words(recordings: Path):
+    """`true_words(name)`: the words of a recording as (first character, last, start, end)."""
+
+    def read(name: str) -> list[tuple[int, int, float, float]]:
+        with (recordings / f"{name}.words.tsv").open(encoding="utf-8") as file:
+            return [
+                (int(row["from"]), int(row["to"]), float(row["start"]), float(row["end"]))
+                for row in csv.DictReader(file, delimiter="\t")
+            ]
+
+    return read

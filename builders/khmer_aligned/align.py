@@ -21,6 +21,8 @@ from khmer_aligned.text import Break, Transcript
 
 _FIRST_WORD_GAP = 0.2  # seconds without a token that make the next word a first one
 _SONORANTS = frozenset("mnlrvwy")
+_SHORTEST = 0.1  # seconds of audio
+_SILENT = 0.001  # -60 dB
 _MAX_WIDENING = 0.4  # seconds that a word's end may move behind its last peak
 
 
@@ -77,27 +79,34 @@ def align(
     What cannot be aligned gives its `UserError` in the place of an alignment, so that it costs
     none of the others.
     """
-    plans = [_plan(transcript, aligner) for transcript in transcripts]
+    plans = [
+        _unheard(waveform) or _plan(transcript, aligner)
+        for waveform, transcript in zip(waveforms, transcripts, strict=True)
+    ]
     wanted = [i for i, plan in enumerate(plans) if not isinstance(plan, UserError)]
     emissions = aligner.emissions([waveforms[i] for i in wanted])
     star = len(aligner.vocabulary)
     results: list[Alignment | UserError] = list(plans)  # the errors among them stay
-    items = []
-    for i, emission in zip(wanted, emissions, strict=True):
-        if len(emission) == 0:
-            milliseconds = len(waveforms[i]) / SAMPLE_RATE * 1000
-            results[i] = UserError(f"{milliseconds:.0f} ms of audio are too short for one frame")
-        else:
-            items.append((i, emission))
     paths = viterbi.align_many(
-        ((emission, plans[i].ids) for i, emission in items), aligner.blank, star
+        [(emission, plans[i].ids) for i, emission in zip(wanted, emissions, strict=True)],
+        aligner.blank,
+        star,
     )
-    for (i, emission), path in zip(items, paths, strict=True):
+    for i, emission, path in zip(wanted, emissions, paths, strict=True):
         if isinstance(path, UserError):
             results[i] = path
         else:
             results[i] = _timed(waveforms[i], transcripts[i], plans[i], emission, path, aligner)
     return results
+
+
+def _unheard(waveform: np.ndarray) -> UserError | None:
+    """What there is to say of audio that nothing can be heard in."""
+    if len(waveform) < _SHORTEST * SAMPLE_RATE:
+        return UserError(f"{len(waveform) / SAMPLE_RATE * 1000:.0f} ms of audio are too short")
+    if np.abs(waveform).max() < _SILENT:
+        return UserError(f"the audio is silent: nothing in it is over {_SILENT} of full scale")
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +153,8 @@ def _timed(
     energy = edges.measure(waveform)
     offset = edges.estimate_offset(energy, *_first_words(transcript, plan, spans, frame))
     offset = aligner.offset if offset is None else offset
-    starts = np.clip(spans.start * frame - offset, 0, duration)
-    ends = np.clip(spans.end * frame - offset, 0, duration)
+    starts = np.clip(spans.start * frame - offset, 0, duration).tolist()
+    ends = np.clip(spans.end * frame - offset, 0, duration).tolist()
 
     tokens: list[Timed] = []
     words: list[Timed] = []
@@ -153,12 +162,12 @@ def _timed(
     for word, labels, (lo, hi) in zip(transcript.words, plan.words, plan.places, strict=True):
         begin = len(tokens)
         for k, text, span in zip(range(lo, hi), labels.texts, labels.spans, strict=False):
-            tokens.append(Timed(text, starts[k], ends[k], spans.score[k], span))
+            tokens.append(Timed(text, starts[k], ends[k], float(spans.score[k]), span))
         ranges.append((begin, len(tokens)))
         score = float(spans.score[lo:hi].mean()) if labels.ids else 0.0
         words.append(Timed(word.text, starts[lo], ends[hi - 1], score, word.span))
     heard = spans.end[plan.stars] > spans.start[plan.stars]
-    stars = np.stack([starts[plan.stars], ends[plan.stars]], axis=1)[heard]
+    stars = np.array([(starts[k], ends[k]) for k in plan.stars[heard]]).reshape(-1, 2)
     return Alignment(
         transcript=transcript,
         words=tuple(_widened(words, stars, energy, duration)),
@@ -203,7 +212,7 @@ def _widened(words: list[Timed], stars: np.ndarray, energy: Energy, duration: fl
         limit = min(limit, word.end + _MAX_WIDENING)
         star = np.searchsorted(stars[:, 0], word.start)
         if star < len(stars):
-            limit = min(limit, stars[star, 0])
+            limit = min(limit, float(stars[star, 0]))
         end = energy.falls(word.end, limit) if limit > word.end else word.end
         widened.append(Timed(word.text, word.start, end, word.score, word.span))
     return widened

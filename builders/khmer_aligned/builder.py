@@ -18,19 +18,10 @@ from khmer_aligned.schema import RECORDING_FEATURES
 
 @dataclass
 class RecordingsConfig(datasets.BuilderConfig):
-    """`source` as `sources.find` takes it.
-
-    The cache of `datasets` is keyed by these values and never looks at the files, so `sha256`
-    (of everything the source holds) is one of them: changed recordings are read anew.
-    """
+    """`source` as `sources.find` takes it, and the hash of everything it holds."""
 
     source: str = ""
     sha256: str = ""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.source and not self.sha256:
-            self.sha256 = sources.find(self.source).sha256
 
 
 class Recordings(datasets.GeneratorBasedBuilder):
@@ -38,6 +29,12 @@ class Recordings(datasets.GeneratorBasedBuilder):
 
     BUILDER_CONFIG_CLASS = RecordingsConfig
     VERSION = datasets.Version("1.0.0")
+
+    def __init__(self, *args: Any, source: str, sha256: str | None = None, **options: Any) -> None:
+        # The cache is keyed by what is given here and never looks at the files: without the hash
+        # it would serve yesterday's rows of recordings that were changed today.
+        sha256 = sha256 or sources.find(source).sha256
+        super().__init__(*args, source=source, sha256=sha256, **options)
 
     def _info(self) -> datasets.DatasetInfo:
         return datasets.DatasetInfo(features=RECORDING_FEATURES)
