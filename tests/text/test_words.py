@@ -1,6 +1,7 @@
 """Words, and the letters an aligner hears of them."""
 
 import pytest
+
 from khmer_aligned.text import SEGMENTER, words
 from khmer_aligned.text.romanize import _uroman, romanize
 
