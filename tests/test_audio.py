@@ -110,7 +110,7 @@ def test_what_cannot_be_read_is_named(tmp_path: Path, content, complaint):
 def test_a_stretch_behind_the_end_and_samples_that_are_no_numbers(tmp_path):
     path = tmp_path / "x.wav"
     sf.write(path, np.zeros(1600, np.float32), SAMPLE_RATE)
-    with pytest.raises(UserError, match="no audio between 1.0 s and 2.0 s"):
+    with pytest.raises(UserError, match=r"no audio between 1\.0 s and 2\.0 s"):
         audio.load(path, name="x.wav", start=1.0, end=2.0)
     sf.write(path, np.full(1600, np.nan, np.float32), SAMPLE_RATE, subtype="FLOAT")
     with pytest.raises(UserError, match="not numbers"):

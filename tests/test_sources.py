@@ -133,5 +133,5 @@ def test_changed_recordings_are_read_anew_by_the_builder(tmp_path):
 
 def test_a_place_without_recordings_says_what_to_put_there(tmp_path):
     (tmp_path / "notes.md").write_text("nothing")
-    with pytest.raises(UserError, match="put recordings and their .txt"):
+    with pytest.raises(UserError, match=r"put recordings and their \.txt"):
         sources.find(str(tmp_path))

@@ -1,0 +1,169 @@
+"""Words where they are spoken, and what cannot be aligned said."""
+
+import csv
+
+import numpy as np
+import pytest
+
+from khmer_aligned import align, aligners, audio, edges, quality
+from khmer_aligned.schema import SAMPLE_RATE, UserError
+from khmer_aligned.text import Transcript
+
+from .conftest import SHARED
+from .joined import join
+
+NAMES = ("farm", "journey", "market", "school")
+
+
+@pytest.fixture(scope="module")
+def aligner(aligner_folder):
+    return aligners.load(str(aligner_folder))
+
+
+@pytest.fixture(scope="module")
+def aligned(aligner, recordings):
+    waveforms = [audio.load(recordings / f"{name}.ogg", name=name) for name in NAMES]
+    texts = [(recordings / f"{name}.txt").read_bytes().decode() for name in NAMES]
+    transcripts = [Transcript.from_text(text) for text in texts]
+    return dict(zip(NAMES, align.align(waveforms, transcripts, aligner), strict=True))
+
+
+def errors(alignment, words):
+    start_of = {word.span[0]: word.start for word in alignment.words}
+    return np.array([start_of[w[0]] - w[2] for w in words if w[0] in start_of])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_words_start_where_they_are_spoken(aligned, true_words, name):
+    found = np.abs(errors(aligned[name], true_words(name)))
+    assert len(found) > 0.9 * len(true_words(name))
+    assert np.median(found) <= 0.03
+    assert np.percentile(found, 90) <= 0.07
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_times_are_in_order_and_lead_back_to_the_transcript(aligned, name):
+    alignment = aligned[name]
+    raw = alignment.transcript.raw
+    last = 0.0
+    for word, (lo, hi) in zip(alignment.words, alignment.token_ranges, strict=True):
+        tokens = alignment.tokens[lo:hi]
+        assert last <= word.start <= word.end <= alignment.duration
+        assert [t.start for t in tokens] == sorted(t.start for t in tokens)
+        assert all(word.span[0] <= t.span[0] < t.span[1] <= word.span[1] for t in tokens)
+        assert raw[slice(*word.span)].strip()
+        last = word.start
+
+
+def test_what_was_not_said_and_what_was_not_written_are_reported(aligned):
+    limits = quality.Thresholds()
+    said_more = quality.doubts(aligned["market"], limits)
+    assert [d.reason for d in said_more] == [quality.UNTRANSCRIBED]
+    assert said_more[0].end - said_more[0].start > 2
+    said_less = quality.doubts(aligned["school"], limits)
+    assert [d.reason for d in said_less] == ["low alignment score"]
+    assert quality.doubts(aligned["farm"], limits) == []
+
+
+def test_a_late_model_is_found_out(aligned, recordings, aligner):
+    """The same emissions, 10 frames late, give the same times."""
+    farm = audio.load(recordings / "farm.ogg", name="farm")
+
+    class Late:
+        def __getattr__(self, name):
+            return getattr(aligner, name)
+
+        def emissions(self, waveforms):
+            blank = np.full((10, len(aligner.vocabulary)), -20.0, np.float32)
+            blank[:, aligner.blank] = 0
+            return [np.concatenate([blank, e[:-10]]) for e in aligner.emissions(waveforms)]
+
+    (late,) = align.align([farm], [aligned["farm"].transcript], Late())
+    assert late.offset - aligned["farm"].offset == pytest.approx(0.2, abs=0.01)
+    starts = [np.array([w.start for w in a.words]) for a in (late, aligned["farm"])]
+    assert np.median(np.abs(starts[0] - starts[1])) < 0.02
+
+
+def test_what_cannot_be_aligned_costs_its_neighbours_nothing(aligned, aligner, recordings):
+    farm = audio.load(recordings / "farm.ogg", name="farm")
+    text = aligned["farm"].transcript
+    cases = {
+        "empty": (farm, Transcript.from_text(" \ufeff\n")),
+        "can spell": (farm, Transcript.from_text("☺ ☺")),
+        "too short": (farm[:160], text),
+        "silent": (np.zeros(SAMPLE_RATE, np.float32), text),
+        r"\d+ labels": (farm[: 2 * SAMPLE_RATE], text),
+    }
+    waveforms, transcripts = zip(*cases.values(), (farm, text), strict=True)
+    *failed, fine = align.align(waveforms, transcripts, aligner)
+    for complaint, error in zip(cases, failed, strict=True):
+        assert isinstance(error, UserError)
+        with pytest.raises(UserError, match=complaint):
+            raise error
+    assert fine.words == aligned["farm"].words
+
+
+def test_an_unspellable_word_keeps_its_place(aligner, recordings, aligned):
+    raw = "☺ " + aligned["farm"].transcript.raw
+    farm = audio.load(recordings / "farm.ogg", name="farm")
+    (alignment,) = align.align([farm], [Transcript.from_text(raw)], aligner)
+    assert alignment.words[0].text == "☺"
+    assert alignment.words[0].score == 0
+    reasons = [d.reason for d in quality.doubts(alignment, quality.Thresholds())]
+    assert reasons == ["the aligner cannot spell it"]
+    shifted = [w.start for w in alignment.words[1:]]
+    assert np.allclose(shifted, [w.start for w in aligned["farm"].words], atol=0.1)
+
+
+def test_pauses_of_known_length_are_found():
+    rng = np.random.default_rng(0)
+    noise = 0.3 * rng.standard_normal(3 * SAMPLE_RATE).astype(np.float32)
+    noise[SAMPLE_RATE : SAMPLE_RATE + SAMPLE_RATE // 2] *= 0.001
+    energy = edges.measure(noise)
+    ((start, end),) = energy.pauses
+    assert (start, end) == (pytest.approx(1.0, abs=0.03), pytest.approx(1.5, abs=0.03))
+    assert energy.quietest(0.8, 1.6) == pytest.approx(1.25, abs=0.03)
+    assert energy.speech_seconds(0.5, 2.0) == pytest.approx(1.0, abs=0.05)
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="needs real recordings")
+def test_real_khmer_news(tmp_path):
+    micro = aligners.load(str(SHARED / "models" / "khmer-ctc-micro"))
+    raw = (SHARED / "data" / "long" / "audio.txt").read_text(encoding="utf-8")
+    waveform = audio.load(SHARED / "data" / "long" / "audio.wav", name="long")
+    (alignment,) = align.align([waveform], [Transcript.from_text(raw)], micro)
+    intervals = _intervals((SHARED / "data" / "long" / "audio.TextGrid").read_text())
+    words, position = [], 0
+    for start, end, label in intervals:
+        first = raw.index(label, position)
+        position = first + len(label)
+        words.append((first, position, start, end))
+    found = np.abs(errors(alignment, words))
+    assert len(found) == 81
+    assert np.median(found) <= 0.03
+    assert np.percentile(found, 90) <= 0.07
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="needs real recordings")
+def test_real_sentences_joined_without_spaces_between_words():
+    micro = aligners.load(str(SHARED / "models" / "khmer-ctc-micro"))
+    joined = join(SHARED / "data" / "keosaly_labelled", 100, 20, spaced=False)
+    (alignment,) = align.align([joined.waveform], [Transcript.from_text(joined.text)], micro)
+    words = [(first, 0, start, end) for first, start, end in joined.words]
+    found = np.abs(errors(alignment, words))
+    assert len(found) > 0.8 * len(words)
+    assert np.median(found) <= 0.03
+    assert np.percentile(found, 90) <= 0.08
+
+
+def _intervals(textgrid: str) -> list[tuple[float, float, str]]:
+    """The words of the first tier."""
+    tier = textgrid.split("item [2]:")[0]
+    values = [line.split(" = ", 1)[1].strip() for line in tier.splitlines() if " = " in line][7:]
+    rows = csv.reader(" ".join(values[i : i + 3]) for i in range(1, len(values) - 2, 3))
+    return [
+        (float(start), float(end), label.strip('"'))
+        for (row,) in rows
+        for start, end, label in [row.split(" ", 2)]
+        if label.strip('"')
+    ]
