@@ -341,7 +341,9 @@ def test_stars_where_all_is_transcribed_change_nothing():
 
 
 def test_neighbouring_stars_are_one_and_margin_is_its_price():
-    log_probs = np.log(np.array([[0.1, 0.8, 0.1], [0.1, 0.1, 0.8], [0.1, 0.8, 0.1]], np.float32))
+    log_probs = np.log(
+        np.array([[0.001, 0.8, 0.199], [0.001, 0.001, 0.8], [0.001, 0.8, 0.199]], np.float32)
+    )
     one = align(log_probs, [STAR, 1], star=STAR)
     two = align(log_probs, [STAR, STAR, 1], star=STAR)
     assert one.position.tolist() == [0, 0, 1] and two.position.tolist() == [0, 0, 2]
