@@ -140,3 +140,10 @@ def test_a_missing_column_and_unreadable_audio_are_named(tmp_path, tiny):
     (tmp_path / "text" / "data.csv").write_text("id,text\n1,a\n", encoding="utf-8")
     with pytest.raises(UserError, match="no column audio"):
         data.load(str(tmp_path / "text"))
+    (tmp_path / "torn" / "data").mkdir(parents=True)
+    (tmp_path / "torn" / "data" / "train-00000-of-00001.parquet").write_bytes(b"PAR1 and no more")
+    with pytest.raises(UserError, match=r"torn: cannot be loaded as a dataset: .*[Pp]arquet"):
+        data.load(str(tmp_path / "torn"))
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match="empty: cannot be loaded"):
+        data.load(str(tmp_path / "empty"))

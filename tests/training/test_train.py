@@ -83,6 +83,9 @@ def test_nothing_published_names_a_path_of_this_machine(trained, dataset, tiny_f
         text = (trained.folder / name).read_text(encoding="utf-8")
         assert str(dataset.parent) not in text
         assert str(tiny_folder.parent) not in text
+    for events in (trained.folder / "runs").iterdir():
+        assert str(trained.folder.parent).encode() not in events.read_bytes()
+        assert b"eval/cer" in events.read_bytes()
 
 
 def test_training_toml_trains_the_same_again(trained, dataset):
@@ -162,6 +165,23 @@ def test_a_dataset_without_a_split_is_refused(tmp_path, tiny_folder):
     folder = write_dataset(tmp_path / "d", {"train": [clip(0, ["ទឹក"], "a")]})
     config = Config(dataset=str(folder), model=str(tiny_folder))
     with pytest.raises(UserError, match="neither a test nor a validation split"):
+        train.train(config, tmp_path / "out")
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_an_unreadable_clip_stops_training_by_its_name(tmp_path, tiny_folder, workers):
+    broken = clip(7, ["ធំ"], "b", audio={"bytes": b"RIFF, not really", "path": None})
+    splits = {"train": [clip(0, ["ទឹក"], "a"), broken], "test": [clip(1, ["ទឹក"], "c")]}
+    folder = write_dataset(tmp_path / "d", splits)
+    config = Config(dataset=str(folder), model=str(tiny_folder), workers=workers)
+    with pytest.raises(UserError, match=r"^clip b-00007: cannot be decoded.*") as error:
+        train.train(config, tmp_path / "out")
+    assert "\n" not in str(error.value)
+
+
+def test_an_unknown_tracker_is_named(dataset, tiny_folder, tmp_path):
+    config = Config(dataset=str(dataset), model=str(tiny_folder), trackers=("nobody",))
+    with pytest.raises(UserError, match="nobody is not installed"):
         train.train(config, tmp_path / "out")
 
 
@@ -305,6 +325,18 @@ def test_killed_twice_it_ends_with_the_same_weights(dataset, tiny_folder, tmp_pa
         assert reached is not None and int(reached.name.split("-")[1]) < 12
     train.train(config, out)
     close(out, tmp_path / "undisturbed")
+
+
+def test_cut_off_after_the_last_step_it_still_ends_the_same(dataset, tiny_folder, tmp_path):
+    config = Config(dataset=str(dataset), model=str(tiny_folder), max_steps=4, evaluate_every=2)
+    train.train(config, tmp_path / "undisturbed")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(train, "finish", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            train.train(config, tmp_path / "cut")
+    assert not (tmp_path / "cut/model.safetensors").exists()
+    train.train(config, tmp_path / "cut")
+    close(tmp_path / "cut", tmp_path / "undisturbed")
 
 
 def test_a_half_written_checkpoint_is_passed_over(tmp_path):

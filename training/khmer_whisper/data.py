@@ -11,7 +11,7 @@ import numpy as np
 import soxr
 import torch
 from datasets import Audio, Dataset, DatasetDict, load_dataset
-from datasets.exceptions import DataFilesNotFoundError, DatasetNotFoundError
+from datasets.exceptions import DatasetsError
 from tqdm import tqdm
 
 from khmer_aligned import audio
@@ -54,8 +54,8 @@ def load(name: str) -> Splits:
     options = {"revision": source.revision} if source.revision else {}
     try:
         loaded: DatasetDict = load_dataset(source.path, **options)
-    except (DatasetNotFoundError, DataFilesNotFoundError, FileNotFoundError, ValueError) as error:
-        reason = " ".join(str(error).split())
+    except (DatasetsError, OSError, ValueError) as error:
+        reason = " ".join(str(error.__cause__ or error).split())
         raise UserError(f"{name}: cannot be loaded as a dataset: {reason}") from error
     splits = {}
     for split, rows in loaded.items():

@@ -182,6 +182,8 @@ def _trained(
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         except torch.OutOfMemoryError:
             config = _smaller_batches(config)
+        except UserError as error:  # from a loader's process it comes with its whole traceback
+            raise UserError(str(error).strip().splitlines()[-1].split("UserError: ")[-1]) from error
         else:
             finish(whisper, trainer)
             return whisper, trainer

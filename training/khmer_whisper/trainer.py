@@ -19,8 +19,12 @@ from transformers import (
     Seq2SeqTrainingArguments,
     TrainerCallback,
 )
-from transformers.integrations import TensorBoardCallback
+from transformers.integrations import (
+    TensorBoardCallback,
+    get_available_reporting_integrations,
+)
 
+from khmer_aligned.schema import UserError
 from khmer_whisper import decode
 from khmer_whisper.collate import Collator, log_mel
 from khmer_whisper.config import Config
@@ -61,7 +65,7 @@ class WhisperTrainer(Seq2SeqTrainer):
         self.add_callback(_SetEpoch(self.epochs))
         self.add_callback(_Progress(clips.mean_seconds, config))
         if self.is_world_process_zero():
-            self.add_callback(TensorBoardCallback(SummaryWriter(str(folder.parent / "runs"))))
+            self.add_callback(_TensorBoard(SummaryWriter(str(folder.parent / "runs"))))
         if config.patience and validation is not None:
             self.add_callback(EarlyStoppingCallback(config.patience))
 
@@ -144,6 +148,10 @@ def last_checkpoint(folder: Path) -> Path | None:
 def _arguments(
     config: Config, clips: int, evaluated: bool, folder: Path
 ) -> Seq2SeqTrainingArguments:
+    available = get_available_reporting_integrations()
+    for name in config.trackers:
+        if name not in available:
+            raise UserError(f"tracker {name} is not installed; these are: {', '.join(available)}")
     on_cuda = torch.cuda.is_available()
     per_step = config.batch_size * config.accumulation
     every = config.evaluate_every or min(STEPS_BETWEEN_EVALUATIONS, max(1, -(-clips // per_step)))
@@ -192,6 +200,13 @@ def _workers(config: Config) -> int:
     if config.workers >= 0:
         return config.workers
     return min(8, os.cpu_count() or 1) if torch.cuda.is_available() else 0
+
+
+class _TensorBoard(TensorBoardCallback):
+    """The curves alone: they are published, and the Trainer's arguments hold paths."""
+
+    def on_train_begin(self, args, state, control, **kwargs) -> None:
+        pass
 
 
 class _SetEpoch(TrainerCallback):
