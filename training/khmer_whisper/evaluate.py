@@ -50,7 +50,9 @@ def evaluate(
         )
     rows, left_out = data.fitting(rows, whisper, text=None)
     if len(rows) == 0:
-        raise UserError(f"{splits.source.path}: no clip of the {split} split fits: {left_out[0]}")
+        raise UserError(
+            f"{splits.source.path}: no clip of the {split} split fits: {left_out[0].reason}"
+        )
     predictions = decode.predict(whisper, rows, batch_size, description)
     return Evaluation(split, predictions, score(predictions), left_out)
 

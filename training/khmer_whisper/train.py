@@ -173,7 +173,7 @@ def _trained(
     a step, which changes neither loss nor gradients."""
     validation = splits.get("validation")
     if validation is not None:
-        validation, _ = data.fitting(validation, whisper, text=None)
+        validation = data.fitting(validation, whisper, text=None)[0] or None
     while True:
         transformers.set_seed(config.seed)
         trainer = WhisperTrainer(whisper, config, clips, validation, checkpoints)

@@ -15,7 +15,6 @@ from khmer_aligned.schema import SAMPLE_RATE
 from khmer_whisper.decode import recognize
 from khmer_whisper.model import Whisper
 
-FORMATS = ("txt", "json", "srt", "vtt")
 TOKENS_PER_SECOND = 36  # of read Khmer, 99th percentile, for Whisper's tokenizer and for bytes
 HOP = SAMPLE_RATE // 100
 SMOOTHING = 20  # hops: a pause is a fifth of a second
@@ -45,7 +44,7 @@ class Transcription:
         return " ".join(segment.text for segment in self.segments)
 
     def render(self, form: str) -> str:
-        """As one of FORMATS: plain text with a line for each segment, JSON, or subtitles."""
+        """As txt (a line for each segment), json, or subtitles: srt, vtt."""
         if form == "txt":
             return "".join(segment.text + "\n" for segment in self.segments)
         if form == "json":
