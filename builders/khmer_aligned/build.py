@@ -9,26 +9,27 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import shutil
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import datasets
+import pyarrow.parquet as pq
 import torch
 
 from khmer_aligned import aligners, card, hub, sources, split
 from khmer_aligned.builder import Recordings
 from khmer_aligned.clips import OUTCOME_FEATURES, MakeClips
 from khmer_aligned.quality import Thresholds
+from khmer_aligned.report import balance
 from khmer_aligned.schema import (
     CLIP_FEATURES,
     MAX_CLIP_TOKENS,
     MAX_LABEL_TOKENS,
-    SAMPLE_RATE,
     SPLITS,
     UserError,
 )
@@ -39,13 +40,13 @@ from khmer_aligned.tokens import TokenCounter
 # second, so these are about two and a half hours and half an hour.
 _SHARD_CHARACTERS = 100_000
 _BATCH_CHARACTERS = 20_000
+_FILE_SECONDS = 3 * 3600  # of audio, about 200 MB, in a published file
 _MAX_BATCH = 256  # recordings
 _ROW_GROUP = 100  # clips: what a reader of the published files fetches at least
 _PACKAGES = ("datasets", "khmercut", "numba", "soundfile", "soxr", "torch", "torchaudio",
              "transformers", "uroman")  # fmt: skip
 _RECORD = "build.json"
 _WORK = ".work"
-_SHOWN_REASONS = 10
 
 
 @dataclass(frozen=True)
@@ -85,31 +86,36 @@ def build(source: str, out: Path, config: Config) -> dict[str, Any]:
     key = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
     if (finished := _finished(out, key)) is not None:
         return finished
-    work = _work_folder(out, key)
     # A tokenizer that cannot be loaded is said now, not after the first shard is aligned.
     TokenCounter(config.tokenizer)
+    work = _work_folder(out, key)
 
     builder = Recordings(cache_dir=str(work / "cache"), source=source, sha256=corpus.sha256)
     builder.download_and_prepare()
     recordings = builder.as_dataset(split="recordings")
     if len(recordings) == 0:
         raise UserError(f"{source}: holds no recording")
-    splits = _splits(recordings, config.seed)
+    given = _given_splits(recordings)
     make_clips = MakeClips(
         config.aligner, config.tokenizer, config.max_tokens, config.offset, config.thresholds
     )
-    tallies = [
-        _shard(part, path, label, make_clips, work)
-        for label, path, part in _shards(recordings, splits, out)
+    shards = [
+        (work / f"aligned-{i:05d}.parquet", part) for i, part in enumerate(_shards(recordings))
     ]
-    report = identity | _balance(tallies)
-    with (work / "rejected.jsonl").open("w", encoding="utf-8") as file:
-        for tally in tallies:
-            file.writelines(line + "\n" for line in tally["rejections"])
-    (work / "rejected.jsonl").replace(out / "rejected.jsonl")
-    (out / "README.md").write_text(card.fill(report), encoding="utf-8")
+    tallies = [
+        _align(part, path, f"Aligning shard {i}/{len(shards)}", make_clips)
+        for i, (path, part) in enumerate(shards, start=1)
+    ]
+    report = {"key": key} | identity | balance(tallies)
+    clips = datasets.Dataset.from_parquet(
+        [str(path) for path, _ in shards], features=CLIP_FEATURES, cache_dir=str(work / "cache")
+    )
+    report["splits"] = _write_splits(clips, given, config.seed, out)
+    rejected = "".join(line + "\n" for tally in tallies for line in tally["rejections"])
+    _write_whole(out / "rejected.jsonl", rejected)
+    _write_whole(out / "README.md", card.fill(report))
     shutil.rmtree(work)
-    _write_whole(out / _RECORD, json.dumps({"key": key} | report, ensure_ascii=False, indent=2))
+    _write_whole(out / _RECORD, json.dumps(report, ensure_ascii=False, indent=2))
     return report
 
 
@@ -126,7 +132,7 @@ def _finished(out: Path, key: str) -> dict[str, Any] | None:
     if not (out / _RECORD).is_file():
         return None
     report = json.loads((out / _RECORD).read_text(encoding="utf-8"))
-    if report.pop("key") != key:
+    if report["key"] != key:
         raise UserError(
             f"{out}: holds a build of other recordings, settings or versions; name a new folder, "
             "or remove this one"
@@ -151,40 +157,28 @@ def _work_folder(out: Path, key: str) -> Path:
     return work
 
 
-def _splits(recordings: datasets.Dataset, seed: int) -> list[str]:
-    return split.assign(
-        [
-            f"speaker {speaker}" if speaker else f"recording {recording}"
-            for speaker, recording in zip(
-                recordings["speaker"], recordings["recording"], strict=True
-            )
-        ],
-        [len(text) for text in recordings["text"]],
-        list(recordings["split"]),
-        seed,
-    )
+def _given_splits(recordings: datasets.Dataset) -> dict[str, str | None]:
+    """The split that the source put each recording into; said now where it contradicts itself."""
+    columns = [recordings[name][:] for name in ("recording", "speaker", "split")]
+    names, speakers, splits = columns
+    groups = [_group(name, speaker) for name, speaker in zip(names, speakers, strict=True)]
+    split.assign(groups, [1] * len(groups), splits)
+    return {name: given for name, given in zip(names, splits, strict=True) if given}
 
 
-def _shards(
-    recordings: datasets.Dataset, splits: list[str], out: Path
-) -> Iterator[tuple[str, Path, datasets.Dataset]]:
-    for name in SPLITS:
-        rows = [i for i, given in enumerate(splits) if given == name]
-        if not rows:
-            continue
-        part = recordings.select(rows)
-        characters = sum(len(text) for text in part["text"])
-        count = min(len(part), -(-characters // _SHARD_CHARACTERS) or 1)
-        for i in range(count):
-            path = out / "data" / f"{name}-{i:05d}-of-{count:05d}.parquet"
-            yield f"{name} {i + 1}/{count}", path, part.shard(count, i, contiguous=True)
+def _group(recording: str, speaker: str | None) -> str:
+    return f"speaker {speaker}" if speaker else f"recording {recording}"
 
 
-def _shard(
-    part: datasets.Dataset, path: Path, label: str, make_clips: MakeClips, work: Path
-) -> dict[str, Any]:
-    """Align one shard into `path`, unless that is done; returns its tally."""
-    record = work / f"{path.stem}.json"
+def _shards(recordings: datasets.Dataset) -> list[datasets.Dataset]:
+    characters = sum(len(text) for text in recordings["text"])
+    count = min(len(recordings), -(-characters // _SHARD_CHARACTERS) or 1)
+    return [recordings.shard(count, i, contiguous=True) for i in range(count)]
+
+
+def _align(part: datasets.Dataset, path: Path, label: str, make_clips: MakeClips) -> dict[str, Any]:
+    """The clips of one shard into `path`, unless they are there; returns its tally."""
+    record = path.with_suffix(".json")
     if path.is_file() and record.is_file():
         return json.loads(record.read_text(encoding="utf-8"))
     characters = max(1, sum(len(text) for text in part["text"]))
@@ -199,99 +193,78 @@ def _shard(
         remove_columns=part.column_names,
         features=OUTCOME_FEATURES,
         keep_in_memory=True,
-        desc=f"Aligning {label}",
+        desc=label,
     )
-    rejections = [json.loads(r) for r in outcomes["rejection"] if r is not None]
+    rejections = [r for r in outcomes["rejection"] if r is not None]
     clips = outcomes.select([i for i, r in enumerate(outcomes["rejection"]) if r is None])
-    tally = {
-        "split": path.name.split("-")[0],
-        "recordings": len(part),
-        "clips": len(clips),
-        "clip_samples": sum(clips["samples"]),
-        "clip_characters": sum(clips["characters"]),
-        "samples": sum(n or 0 for n in outcomes["recording_samples"]),
-        "characters": sum(n or 0 for n in outcomes["recording_characters"]),
-        "rejected_samples": sum(outcomes["samples"]) - sum(clips["samples"]),
-        "rejected_characters": sum(outcomes["characters"]) - sum(clips["characters"]),
-        "rejections": [json.dumps(r, ensure_ascii=False) for r in rejections],
-    }
-    partial = work / path.name
-    # The bar of the alignment stands for all of a shard's work.
-    datasets.disable_progress_bars()
-    clips.select_columns(list(CLIP_FEATURES)).to_parquet(partial, batch_size=_ROW_GROUP)
-    datasets.enable_progress_bars()
-    partial.replace(path)
+    counts = {"clips": len(clips)}
+    for unit in ("samples", "characters"):
+        counts[unit] = sum(n or 0 for n in outcomes[f"recording_{unit}"])
+        counts[f"clip_{unit}"] = sum(clips[unit])
+        counts[f"rejected_{unit}"] = sum(outcomes[unit]) - sum(clips[unit])
+    _write_parquet(clips.select_columns(list(CLIP_FEATURES)), path)
+    tally = {"counts": counts, "rejections": rejections}
     _write_whole(record, json.dumps(tally, ensure_ascii=False))
     return tally
 
 
-def _balance(tallies: list[dict[str, Any]]) -> dict[str, Any]:
-    """What came in against what came out; the build fails where they differ."""
-    total: Counter[str] = Counter()
-    splits: dict[str, Counter[str]] = {}
-    reasons: dict[str, Counter[str]] = {}
-    for tally in tallies:
-        numbers = Counter({name: n for name, n in tally.items() if isinstance(n, int)})
-        total.update(numbers)
-        splits.setdefault(tally["split"], Counter()).update(numbers)
-        for line in tally["rejections"]:
-            row = json.loads(line)
-            own = reasons.setdefault(row["reason"], Counter())
-            own["stretches"] += 1
-            own["seconds"] += (row["end"] or 0) - (row["start"] or 0)
-            own["characters"] += len(row["text"])
-    for unit in ("samples", "characters"):
-        went = total[f"clip_{unit}"] + total[f"rejected_{unit}"]
-        if total[unit] != went:
-            raise RuntimeError(f"{total[unit]} {unit} came in and {went} came out: a fault here")
-    if total["clips"] == 0:
-        worst = max(reasons.items(), key=lambda item: item[1]["characters"])[0]
-        raise UserError(f"nothing became a clip; most of the text was rejected for: {worst}")
-    return {
-        "splits": {
-            name: {
-                "recordings": own["recordings"],
-                "clips": own["clips"],
-                "seconds": round(own["clip_samples"] / SAMPLE_RATE, 2),
-            }
-            for name, own in splits.items()
-        },
-        "balance": {
-            unit: {
-                "in": total[unit],
-                "clips": total[f"clip_{unit}"],
-                "rejected": total[f"rejected_{unit}"],
-            }
-            for unit in ("samples", "characters")
-        },
-        "rejected": {
-            reason: {name: round(n, 2) for name, n in own.items()}
-            for reason, own in sorted(reasons.items())
-        },
-    }
+def _write_splits(
+    clips: datasets.Dataset, given: dict[str, str | None], seed: int, out: Path
+) -> dict[str, dict[str, float]]:
+    """The clips of all shards into the files of each split; returns the splits' sizes.
+
+    Splits are made of what became clips, so that none of them is empty.
+    """
+    seconds: Counter[str] = Counter()
+    group_of = {}
+    columns = (clips[name][:] for name in ("recording", "speaker", "duration"))
+    for name, speaker, duration in zip(*columns, strict=True):
+        group_of[name] = _group(name, speaker)
+        seconds[name] += duration
+    names = sorted(seconds)
+    assigned = split.assign(
+        [group_of[name] for name in names],
+        [round(seconds[name]) for name in names],
+        [given.get(name) for name in names],
+        seed,
+    )
+    split_of = dict(zip(names, assigned, strict=True))
+    sizes = {}
+    for label in SPLITS:
+        own = [name for name in names if split_of[name] == label]
+        if not own:
+            continue
+        rows = clips.select([i for i, n in enumerate(clips["recording"]) if split_of[n] == label])
+        total = sum(seconds[name] for name in own)
+        count = min(len(rows), math.ceil(total / _FILE_SECONDS))
+        bytes_read = bytes_stored = 0
+        for i in range(count):
+            path = out / "data" / f"{label}-{i:05d}-of-{count:05d}.parquet"
+            _write_parquet(rows.shard(count, i, contiguous=True), path)
+            bytes_stored += path.stat().st_size
+            groups = pq.read_metadata(path)
+            bytes_read += sum(
+                groups.row_group(g).total_byte_size for g in range(groups.num_row_groups)
+            )
+        sizes[label] = {
+            "recordings": len(own),
+            "clips": len(rows),
+            "seconds": round(total, 2),
+            "bytes": bytes_read,
+            "stored_bytes": bytes_stored,
+        }
+    return sizes
+
+
+def _write_parquet(clips: datasets.Dataset, path: Path) -> None:
+    partial = path.with_name(path.name + ".partial")
+    datasets.disable_progress_bars()  # one for each file says nothing
+    clips.to_parquet(partial, batch_size=_ROW_GROUP)
+    datasets.enable_progress_bars()
+    partial.replace(path)
 
 
 def _write_whole(path: Path, text: str) -> None:
     partial = path.with_name(path.name + ".partial")
     partial.write_text(text, encoding="utf-8")
     partial.replace(path)
-
-
-def summary(report: dict[str, Any]) -> str:
-    """A build's numbers as a table for the screen."""
-    lines = [f"{'split':<12}{'recordings':>11}{'clips':>8}{'minutes':>9}"]
-    for name, own in report["splits"].items():
-        minutes = own["seconds"] / 60
-        lines.append(f"{name:<12}{own['recordings']:>11,}{own['clips']:>8,}{minutes:>9,.1f}")
-    audio, text = report["balance"]["samples"], report["balance"]["characters"]
-    lines.append(
-        f"kept {audio['clips'] / audio['in']:.1%} of the audio and "
-        f"{text['clips'] / max(1, text['in']):.1%} of the text; rejected (see rejected.jsonl):"
-    )
-    by_seconds = sorted(report["rejected"].items(), key=lambda item: -item[1]["seconds"])
-    for reason, own in by_seconds[:_SHOWN_REASONS]:
-        minutes = own["seconds"] / 60
-        lines.append(f"{own['stretches']:>8,} {minutes:>8,.1f} min  {reason}")
-    if len(by_seconds) > _SHOWN_REASONS:
-        lines.append(f"         and {len(by_seconds) - _SHOWN_REASONS} further reasons")
-    return "\n".join(lines)

@@ -8,8 +8,14 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+from datasets import DatasetInfo, SplitDict, SplitInfo
+from datasets.info import DatasetInfosDict
+from datasets.utils.metadata import MetadataConfigs
+from huggingface_hub import DatasetCardData
+
 from khmer_aligned.aligners import MMS_NAME
-from khmer_aligned.schema import SAMPLE_RATE
+from khmer_aligned.report import by_seconds
+from khmer_aligned.schema import CLIP_FEATURES, SAMPLE_RATE
 
 _TEMPLATE = "dataset_card.md"
 _SHOWN_REASONS = 12
@@ -29,7 +35,7 @@ def fill(report: dict[str, Any], title: str = "Khmer aligned speech") -> str:
     balance = report["balance"]
     minutes = {k: n / SAMPLE_RATE / 60 for k, n in balance["samples"].items()}
     characters = balance["characters"]
-    rejected = sorted(report["rejected"].items(), key=lambda item: -item[1]["seconds"])
+    rejected = by_seconds(report)
     rows = [
         f"| {reason} | {own['stretches']:,} | {own['seconds'] / 60:,.1f} | {own['characters']:,} |"
         for reason, own in rejected[:_SHOWN_REASONS]
@@ -39,9 +45,7 @@ def fill(report: dict[str, Any], title: str = "Khmer aligned speech") -> str:
     return Template(_template()).substitute(
         title=title,
         size=next((name for limit, name in _SIZES if clips < limit), "n>1M"),
-        data_files="\n".join(
-            f"  - split: {name}\n    path: data/{name}-*.parquet" for name in splits
-        ),
+        layout=_layout(report),
         clips=f"{clips:,}",
         hours=f"{seconds / 3600:,.1f} hours" if seconds >= 3600 else f"{seconds / 60:,.1f} minutes",
         repository="org/khmer-aligned",
@@ -61,6 +65,32 @@ def fill(report: dict[str, Any], title: str = "Khmer aligned speech") -> str:
         ),
         rejected="\n".join(rows) or "| nothing | 0 | 0 | 0 |",
     )
+
+
+def _layout(report: dict[str, Any]) -> str:
+    """The header's YAML on files, columns and sizes.
+
+    `datasets` checks what it read against the sizes, and keys its cache of a folder by this
+    header alone: without the build's key in it, a folder built anew would be served as it was.
+    """
+    splits = report["splits"]
+    header = DatasetCardData()
+    info = DatasetInfo(
+        features=CLIP_FEATURES,
+        splits=SplitDict(
+            {
+                name: SplitInfo(name, num_bytes=own["bytes"], num_examples=own["clips"])
+                for name, own in splits.items()
+            }
+        ),
+        download_size=sum(own["stored_bytes"] for own in splits.values()),
+        dataset_size=sum(own["bytes"] for own in splits.values()),
+    )
+    DatasetInfosDict({"default": info}).to_dataset_card_data(header)
+    files = [{"split": name, "path": f"data/{name}-*.parquet"} for name in splits]
+    config = {"data_files": files, "description": f"build {report['key']}"}
+    MetadataConfigs({"default": config}).to_dataset_card_data(header)
+    return header.to_yaml().strip()
 
 
 def name_repository(folder: Path, repository: str) -> None:

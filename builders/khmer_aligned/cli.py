@@ -124,11 +124,12 @@ def build(
     stopped, it goes on where it was.
     """
     from khmer_aligned import build as building
+    from khmer_aligned import report
     from khmer_aligned.quality import Thresholds
 
     limits = Thresholds(min_score=min_score, max_distance=max_distance)
     config = building.Config(aligner, tokenizer, max_tokens, offset, seed, limits)
-    click.echo(building.summary(building.build(source, out, config)), err=True)
+    click.echo(report.summary(building.build(source, out, config)), err=True)
     click.echo(f"wrote {out}; next: khmer-aligned push-dataset {out} org/khmer-aligned", err=True)
 
 

@@ -8,6 +8,7 @@ from math import prod
 import numpy as np
 import torch
 from transformers import AutoFeatureExtractor, AutoModelForCTC, AutoTokenizer
+from transformers.utils.logging import disable_progress_bar
 
 from khmer_aligned import hub
 from khmer_aligned.aligners.base import Labels, spell
@@ -29,6 +30,7 @@ class CtcAligner:
     def __init__(self, source: str, device: torch.device) -> None:
         found = hub.resolve(source, "model")
         options = {"revision": found.revision, "trust_remote_code": False}
+        disable_progress_bar()  # of copying weights into place; a download has its own
         try:
             self._extractor = AutoFeatureExtractor.from_pretrained(found.path, **options)
             tokenizer = AutoTokenizer.from_pretrained(found.path, **options)

@@ -1,0 +1,79 @@
+"""The commands as a user types them, and one line for whatever the user can mend."""
+
+import json
+
+import numpy as np
+import pytest
+import soundfile as sf
+from click.testing import CliRunner
+
+from khmer_aligned.cli import main
+
+
+def run(*arguments):
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def test_align_prints_json_on_standard_output_and_nothing_else(recordings, aligner_folder):
+    done = run(
+        "align", recordings / "farm.ogg", recordings / "farm.txt", "--aligner", aligner_folder
+    )
+    assert done.exit_code == 0
+    whole = json.loads(done.stdout)
+    assert len(whole["words"]) > 90
+    assert whole["audio"].endswith("farm.ogg")
+
+
+def test_align_writes_the_file_it_is_given(recordings, aligner_folder, tmp_path):
+    out = tmp_path / "new" / "farm.srt"
+    done = run(
+        "align", recordings / "farm.ogg", recordings / "farm.txt", "--aligner", aligner_folder,
+        "--format", "srt", "--level", "phrase", "-o", out,
+    )  # fmt: skip
+    assert (done.exit_code, done.stdout) == (0, "")
+    assert "-->" in out.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("audio", "text", "complaint"),
+    [
+        ("none.wav", "fine.txt", "none.wav: cannot be opened"),
+        ("fine.wav", "none.txt", "none.txt is missing"),
+        ("fine.wav", "empty.txt", "the transcript is empty"),
+        ("fine.wav", "latin.txt", "byte 3 is not UTF-8"),
+        ("garbage.wav", "fine.txt", "garbage.wav: cannot be decoded"),
+        ("empty.wav", "fine.txt", "empty.wav: is an empty file"),
+        ("short.wav", "fine.txt", "10 ms of audio are too short"),
+        ("silence.wav", "fine.txt", "silent"),
+        ("fine.wav", "long.txt", "labels"),
+    ],
+)
+def test_bad_input_is_one_line_and_status_1(tmp_path, aligner_folder, audio, text, complaint):
+    noise = np.random.default_rng(0).normal(0, 0.1, 32_000)
+    for name, samples in {"fine": noise, "short": noise[:160], "silence": 0 * noise}.items():
+        sf.write(tmp_path / f"{name}.wav", samples, 16_000)
+    (tmp_path / "garbage.wav").write_bytes(b"RIFF but no audio")
+    (tmp_path / "empty.wav").write_bytes(b"")
+    (tmp_path / "fine.txt").write_text("ខ្ញុំទៅផ្សារ", encoding="utf-8")
+    (tmp_path / "long.txt").write_text("ខ្ញុំទៅផ្សារ " * 500, encoding="utf-8")
+    (tmp_path / "empty.txt").write_text("\ufeff", encoding="utf-8")
+    (tmp_path / "latin.txt").write_bytes(b"caf\xe9")
+    done = run("align", tmp_path / audio, tmp_path / text, "--aligner", aligner_folder)
+    assert done.exit_code == 1
+    assert done.stdout == ""
+    (line,) = done.stderr.strip().splitlines()
+    assert line.startswith("Error: ")
+    assert complaint in line
+
+
+def test_build_of_nothing_and_push_of_nothing(tmp_path, aligner_folder, tokenizer_folder):
+    (tmp_path / "empty").mkdir()
+    done = run(
+        "build", tmp_path / "empty", tmp_path / "out",
+        "--aligner", aligner_folder, "--tokenizer", tokenizer_folder,
+    )  # fmt: skip
+    assert done.exit_code == 1
+    assert "put recordings" in done.stderr
+    done = run("push-dataset", tmp_path / "empty", "org/khmer-aligned")
+    assert done.exit_code == 1
+    assert "README.md" in done.stderr
