@@ -1,3 +1,5 @@
+import contextlib
+import io
 import json
 
 import pytest
@@ -11,13 +13,17 @@ from khmer_whisper.demo import run as demo
 
 
 @pytest.fixture(scope="module")
-def out(tmp_path_factory):
+def finished(tmp_path_factory):
+    """A whole run, but for a shorter training: its folder and what it said."""
     out = tmp_path_factory.mktemp("demo") / "out"
-    demo.run(out, {"max-steps": 2, "batch-size": 4})
-    return out
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        demo.run(out, {"max-steps": 2, "batch-size": 4})
+    return out, said.getvalue()
 
 
-def test_leaves_a_dataset_a_model_and_a_table(out, capfd):
+def test_leaves_a_dataset_and_a_model(finished):
+    out, _ = finished
     built = load_dataset(str(out / "khmer-aligned"))
     assert {split: len(rows) > 5 for split, rows in built.items()} == {
         "train": True,
@@ -27,7 +33,6 @@ def test_leaves_a_dataset_a_model_and_a_table(out, capfd):
     build = json.loads((out / "khmer-aligned" / "build.json").read_text())
     assert "speech that is not in the transcript" in build["rejected"]
     rejected = (out / "khmer-aligned" / "rejected.jsonl").read_text(encoding="utf-8")
-    assert demo.RECORDINGS.joinpath("school.txt").read_text()
     assert "ពួកគេស្រលាញ់សាលា" in rejected  # it is in the transcript and was never spoken
 
     model = out / "whisper-khmer"
@@ -35,28 +40,32 @@ def test_leaves_a_dataset_a_model_and_a_table(out, capfd):
     assert (model / "README.md").is_file()
     metrics = json.loads((model / "metrics.json").read_text())["models"]
     assert metrics["tuned"]["cer"]["rate"] < 1
-    table = demo._table(out / "khmer-aligned", model)
-    assert f"{metrics['base']['cer']['rate']:.1%}" in table
     assert (out / "journey.TextGrid").is_file()
 
 
-def test_run_again_keeps_what_is_there(out, capfd):
-    weights = (out / "whisper-khmer" / "model.safetensors").stat().st_mtime_ns
-    demo.run(out, {"max-steps": 2, "batch-size": 4})
-    assert (out / "whisper-khmer" / "model.safetensors").stat().st_mtime_ns == weights
-    said = capfd.readouterr().out
-    assert "$ khmer-aligned build" in said
-    assert "finished already" in said
+def test_shows_the_commands_the_numbers_and_what_to_do_next(finished):
+    out, said = finished
+    assert f"$ khmer-aligned build {demo._short(demo.RECORDINGS)} {out / 'khmer-aligned'}" in said
+    assert f"$ khmer-whisper transcribe {out / 'whisper-khmer'}" in said
+    metrics = json.loads((out / "whisper-khmer" / "metrics.json").read_text())["models"]
+    for model in ("base", "tuned"):
+        assert f"{metrics[model]['cer']['rate']:.1%}" in said
     assert "khmer-whisper push-model out/whisper-khmer org/whisper-khmer" in said
 
 
-def test_a_failing_step_stops_it(tmp_path, capfd):
-    (tmp_path / "khmer-aligned").mkdir()
-    (tmp_path / "khmer-aligned" / "notes.txt").write_text("mine")
-    with pytest.raises(UserError, match="khmer-aligned build ended with status"):
-        demo.run(tmp_path)
-    assert "holds other files" in capfd.readouterr().err
-    assert (tmp_path / "khmer-aligned" / "notes.txt").read_text() == "mine"
+def test_run_again_keeps_a_finished_model(finished, monkeypatch, capsys):
+    out, _ = finished
+    commands = []
+    monkeypatch.setattr(demo, "_command", lambda *words: commands.append(words[:2]))
+    demo.run(out)
+    assert ("khmer-aligned", "build") in commands
+    assert ("khmer-whisper", "train") not in commands
+    assert "finished already" in capsys.readouterr().out
+
+
+def test_a_failing_step_stops_it(tmp_path):
+    with pytest.raises(UserError, match="khmer-aligned align ended with status"):
+        demo._command("khmer-aligned", "align", tmp_path / "none.ogg", tmp_path / "none.txt")
 
 
 def test_the_command_has_its_help():

@@ -87,6 +87,20 @@ class Espeak:
         self._library, self._rate = _load()
         self._callback = _CALLBACK(self._receive)  # a reference, or it would be collected
 
+    def _synthesize(self, text: str, voice: Voice) -> bool:
+        """Collect the chunks and events of `text`; whether there were any."""
+        self._chunks: list[np.ndarray] = []
+        self._events: list[tuple[int, int | str]] = []
+        library = self._library
+        library.espeak_SetSynthCallback(self._callback)
+        if library.espeak_SetVoiceByName(voice.name.encode()) != 0:
+            raise RuntimeError(f"espeak-ng has no voice {voice.name}")
+        for parameter, value in ((RATE, voice.rate), (PITCH, voice.pitch), (RANGE, voice.spread)):
+            library.espeak_SetParameter(parameter, value, 0)
+        raw = text.encode()
+        library.espeak_Synth(raw, len(raw) + 1, 0, 1, 0, UTF8, None, None)
+        return bool(self._events)
+
     def _receive(self, samples, count, events) -> int:
         if samples and count:
             self._chunks.append(np.ctypeslib.as_array(samples, (count,)).copy())
@@ -105,17 +119,10 @@ class Espeak:
         Raises RuntimeError where espeak-ng reads other words than it was given, such as one
         that it spells out, or where its times are not in order.
         """
-        self._chunks: list[np.ndarray] = []
-        self._events: list[tuple[int, int | str]] = []
-        library = self._library
-        library.espeak_SetSynthCallback(self._callback)
-        if library.espeak_SetVoiceByName(voice.name.encode()) != 0:
-            raise RuntimeError(f"espeak-ng has no voice {voice.name}")
-        for parameter, value in ((RATE, voice.rate), (PITCH, voice.pitch), (RANGE, voice.spread)):
-            library.espeak_SetParameter(parameter, value, 0)
         text = " ".join(words) + "."
-        raw = text.encode()
-        library.espeak_Synth(raw, len(raw) + 1, 0, 1, 0, UTF8, None, None)
+        # Once in some ten thousand times espeak-ng returns without a sound; asked again it speaks.
+        if not self._synthesize(text, voice) and not self._synthesize(text, voice):
+            raise RuntimeError(f"espeak-ng does not read {text!r}")
 
         places: dict[int, int] = {}  # a word's first character in the text -> its number
         position = 0
