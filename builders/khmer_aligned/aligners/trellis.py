@@ -6,8 +6,7 @@ there are frames. That is why few rows need to be kept on the way forward, and w
 a kept row is all that is computed again on the way back (checkpointing, as Hirschberg 1975).
 
 A row is float32 relative to a float64 offset of its own for every `CHUNK` pairs, taken anew every
-`ROWS` frames, so that an hour is rounded no worse than a second. Chunks and rows are the same
-whatever the number of threads, and so is every value.
+`ROWS` frames: an hour is rounded no worse than a second, and alike by any number of threads.
 """
 
 from __future__ import annotations

@@ -1,0 +1,55 @@
+"""The commands from a built folder to `load_dataset`, against a Hub on loopback."""
+
+import json
+import sys
+
+from .hub import folders
+
+LOAD = """
+import json
+from datasets import load_dataset
+loaded = load_dataset("org/khmer-aligned", revision="v1.0")
+ids = {name: rows.select_columns("id")["id"][:] for name, rows in loaded.items()}
+print(json.dumps(ids))
+"""
+
+
+def test_push_dataset_then_load_dataset_then_nothing_to_upload(hub, tmp_path):
+    folder = folders.dataset(tmp_path / "built", shards=3)
+    card = folder / "README.md"
+    card.write_text(card.read_text() + 'load_dataset("elsewhere")\n')
+    push = [sys.executable, "-m", "khmer_aligned.cli", "push-dataset", str(folder)]
+
+    done = hub.run([*push, "org/khmer-aligned", "--tag", "v1.0"])
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == ""
+    assert "7 files uploaded" in done.stderr
+    assert b'load_dataset("org/khmer-aligned")' in hub.read(
+        "dataset", "org/khmer-aligned", "README.md"
+    )
+
+    loaded = hub.run(LOAD)
+    assert loaded.returncode == 0, loaded.stderr
+    ids = json.loads(loaded.stdout)
+    assert {name: len(rows) for name, rows in ids.items()} == {"train": 6, "test": 2}
+
+    hub.requests.clear()
+    again = hub.run([*push, "org/khmer-aligned"])
+    assert again.returncode == 0, again.stderr
+    assert "0 files uploaded, 7 there already" in again.stderr
+    assert hub.uploads == []
+
+
+def test_what_goes_wrong_is_one_line(hub, tmp_path):
+    folder = folders.dataset(tmp_path / "built")
+    push = [sys.executable, "-m", "khmer_aligned.cli", "push-dataset", str(folder)]
+    refused = hub.run([*push, "org/khmer-aligned"], token="hf_" + "Wrong" * 7)
+    assert refused.returncode == 1
+    (line,) = [line for line in refused.stderr.splitlines() if line.startswith("Error")]
+    assert "does not accept the token" in line
+    missing = hub.run(
+        [sys.executable, "-m", "khmer_aligned.cli", "build", "org/none", str(tmp_path / "out")]
+    )
+    assert missing.returncode == 1
+    assert "and no dataset on" in missing.stderr
+    assert "Traceback" not in refused.stderr + missing.stderr
