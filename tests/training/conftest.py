@@ -81,10 +81,8 @@ def random_words(number: int) -> list[str]:
     return [list(WORDS)[i] for i in generator.integers(len(WORDS), size=generator.integers(1, 3))]
 
 
-@pytest.fixture(scope="session")
-def dataset(tmp_path_factory) -> Path:
-    """64 training, 8 validation and 12 test clips of one or two words."""
-    sizes = {"train": 64, "validation": 8, "test": 12}
+def sounds(folder: Path, sizes: dict[str, int]) -> Path:
+    """A dataset of clips of one or two words, four to a recording."""
     first = {"train": 0, "validation": 100, "test": 200}
     splits = {
         split: [
@@ -98,7 +96,20 @@ def dataset(tmp_path_factory) -> Path:
         ]
         for split, size in sizes.items()
     }
-    return write_dataset(tmp_path_factory.mktemp("sounds"), splits)
+    return write_dataset(folder, splits)
+
+
+@pytest.fixture(scope="session")
+def dataset(tmp_path_factory) -> Path:
+    """Enough to learn from."""
+    sizes = {"train": 64, "validation": 8, "test": 12}
+    return sounds(tmp_path_factory.mktemp("sounds"), sizes)
+
+
+@pytest.fixture(scope="session")
+def few(tmp_path_factory) -> Path:
+    """Enough to compare two trainings."""
+    return sounds(tmp_path_factory.mktemp("few"), {"train": 16, "validation": 2, "test": 2})
 
 
 def tiny_model() -> models.Whisper:

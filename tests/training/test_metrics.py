@@ -114,6 +114,18 @@ def test_interval_holds_the_rate_and_widens_when_clips_share_a_recording():
     assert json.loads(json.dumps(by_recording.as_dict()))["cer"]["errors"] == by_clip.cer.errors
 
 
+def test_too_few_recordings_are_not_drawn_from():
+    references, hypotheses = corpus(60, 0.2, seed=3)
+    alone = score(references, hypotheses, ["one"] * 60)
+    assert alone.drawn == "clips"
+    assert alone.cer.low < alone.cer.rate < alone.cer.high
+    many = score(references, hypotheses, [str(i // 6) for i in range(60)])
+    assert many.drawn == "recordings"
+    _, other = corpus(60, 0.2, seed=4)
+    gain = compare(references, hypotheses, other, ["one"] * 60)["cer"]
+    assert gain.low < gain.difference < gain.high
+
+
 def test_paired_comparison_sees_a_real_gain_and_no_other():
     references, worse = corpus(150, 0.4, seed=2)
     _, better = corpus(150, 0.1, seed=2)

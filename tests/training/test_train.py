@@ -227,19 +227,31 @@ def test_dividing_the_work_changes_neither_loss_nor_gradients(dataset, tmp_path)
         torch.testing.assert_close(divided, gradient, atol=1e-6, rtol=1e-4, msg=str(options))
 
 
-def test_two_processes_learn_what_one_does(dataset, tiny_folder, tmp_path):
-    config = Config(dataset=str(dataset), model=str(tiny_folder), batch_size=8, max_steps=2, seed=5)
+def test_two_processes_learn_what_one_does(few, tiny_folder, tmp_path):
+    config = Config(dataset=str(few), model=str(tiny_folder), batch_size=8, max_steps=2, seed=5)
     train.train(config, tmp_path / "one")
     # The same batches of eight, each divided over two processes.
     (tmp_path / "run.toml").write_text(config.with_(batch_size=4).toml(), encoding="utf-8")
     command = [
-        *(sys.executable, "-m", "khmer_whisper.cli", "train", str(dataset), str(tmp_path / "two")),
+        *(sys.executable, "-m", "khmer_whisper.cli", "train", str(few), str(tmp_path / "two")),
         *("--config", str(tmp_path / "run.toml"), "--processes", "2"),
     ]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(SOURCES), "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.count("Model folder") == 1
+    process = subprocess.Popen(
+        command,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        printed, complaints = process.communicate(timeout=400)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)  # the launcher and the processes it started
+        raise
+    assert process.returncode == 0, complaints
+    assert printed.count("Model folder") == 1
     close(tmp_path / "one", tmp_path / "two", atol=1e-5)
     one, two = (
         [json.loads(line) for line in (tmp_path / name / "predictions.jsonl").open()]
@@ -267,16 +279,14 @@ def test_parts_of_the_model_can_be_tuned(dataset, tmp_path, tune):
         assert not any("embed" in name or "layer_norm" in name for name in changed)
 
 
-def test_out_of_memory_divides_the_batch_and_keeps_the_step(dataset, tiny_folder, tmp_path):
+def test_out_of_memory_divides_the_batch_and_keeps_the_step(few, tiny_folder, tmp_path):
     class SmallGpu(WhisperTrainer):
         def training_step(self, model, inputs, *args):
             if len(inputs["labels"]) > 4:
                 raise torch.OutOfMemoryError
             return super().training_step(model, inputs, *args)
 
-    config = Config(
-        dataset=str(dataset), model=str(tiny_folder), batch_size=16, max_steps=2, epochs=1
-    )
+    config = Config(dataset=str(few), model=str(tiny_folder), batch_size=16, max_steps=2, epochs=1)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(train, "WhisperTrainer", SmallGpu)
         divided = train.train(config, tmp_path / "small")
@@ -291,9 +301,9 @@ def close(first: Path, second: Path, atol: float = 0) -> None:
         torch.testing.assert_close(tensor, weights[name], atol=atol, rtol=0, msg=name)
 
 
-def test_killed_twice_it_ends_with_the_same_weights(dataset, tiny_folder, tmp_path):
+def test_killed_twice_it_ends_with_the_same_weights(few, tiny_folder, tmp_path):
     config = Config(
-        dataset=str(dataset),
+        dataset=str(few),
         model=str(tiny_folder),
         batch_size=4,
         max_steps=12,
@@ -327,8 +337,8 @@ def test_killed_twice_it_ends_with_the_same_weights(dataset, tiny_folder, tmp_pa
     close(out, tmp_path / "undisturbed")
 
 
-def test_cut_off_after_the_last_step_it_still_ends_the_same(dataset, tiny_folder, tmp_path):
-    config = Config(dataset=str(dataset), model=str(tiny_folder), max_steps=4, evaluate_every=2)
+def test_cut_off_after_the_last_step_it_still_ends_the_same(few, tiny_folder, tmp_path):
+    config = Config(dataset=str(few), model=str(tiny_folder), max_steps=4, evaluate_every=2)
     train.train(config, tmp_path / "undisturbed")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(train, "finish", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))

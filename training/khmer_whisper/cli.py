@@ -97,6 +97,10 @@ def train(dataset: str, out: Path, config_file: Path | None, processes: int, **o
     if os.environ.get("RANK", "0") == "0":
         click.echo(_table(result.split, {"base": result.base, "tuned": result.tuned}))
         click.echo(f"\nModel folder: {out}")
+    if "RANK" in os.environ:
+        from accelerate import PartialState
+
+        PartialState().destroy_process_group()  # a process that keeps it may hang at its exit
 
 
 @main.command()
@@ -209,7 +213,7 @@ def _launch(processes: int) -> None:
 
 def _table(split: str, scores: dict) -> str:
     some = next(iter(scores.values()))
-    lines = [f"{some.clips} clips of the {split} split; 95 % intervals over recordings"]
+    lines = [f"{some.clips} clips of the {split} split; 95 % intervals over {some.drawn}"]
     width = max(len(name) for name in scores)
     for name, found in scores.items():
         lines.append(
