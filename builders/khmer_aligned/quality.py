@@ -81,8 +81,6 @@ def measure(alignment: Alignment, piece: Piece) -> Figures:
 
 def judge(figures: Figures, limits: Thresholds) -> Verdict:
     """`True` to keep, or `(False, reason)`."""
-    if not figures.fits:
-        return False, "no pause to cut at within the budget of tokens and seconds"
     if figures.seconds < limits.min_seconds:
         return False, "too short"
     if figures.unspelled > limits.max_unspelled:
@@ -95,6 +93,8 @@ def judge(figures: Figures, limits: Thresholds) -> Verdict:
         return False, "low alignment score"
     if figures.worst < limits.min_worst:
         return False, "low alignment score in one place"
+    if not figures.fits:
+        return False, "no pause to cut at within the budget of tokens and seconds"
     return True
 
 

@@ -80,6 +80,12 @@ def _data(found: dict, training: dict) -> ModelCardData:
     )
 
 
+DRAWN = {
+    "recordings": "bootstrapped over recordings",
+    "clips": "bootstrapped over clips, too few recordings being there: too narrow for other speakers",
+}
+
+
 def _body(found: dict, training: dict) -> dict:
     dataset, provenance = found["dataset"], training[PROVENANCE]
     base, tuned = found["models"]["base"], found["models"]["tuned"]
@@ -118,6 +124,7 @@ def _body(found: dict, training: dict) -> dict:
         "held_out": _held_out(found),
         "results": rows,
         "comparison": comparison,
+        "drawn": DRAWN[tuned["drawn"]],
         "notes": notes,
         "segmenter": tuned["segmenter"],
         "version": found["versions"]["khmer-aligned"],

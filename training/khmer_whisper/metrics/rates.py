@@ -13,6 +13,7 @@ from khmer_whisper.metrics.counts import Counts
 
 REPLICATES = 1_000
 LEVEL = 0.95
+FEWEST = 5  # recordings: fewer say too little about others to be drawn from
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ class Scores:
     wer_segmented: Rate  # both sides cut by `segmenter`: for comparison with others
     clips: int
     segmenter: str
+    drawn: str  # what the intervals were drawn from: "recordings", or "clips" of too few of them
 
     def as_dict(self) -> dict:
         """Plain numbers, for JSON."""
@@ -70,7 +72,9 @@ def score(
 
     `groups` names each clip's recording: clips of one recording share a speaker and a room, so
     the bootstrap draws recordings, not clips (Bisani and Ney 2004, "Bootstrap estimates for
-    confidence intervals in ASR performance evaluation"). Without it each clip stands alone.
+    confidence intervals in ASR performance evaluation"). Without it, or with fewer than `FEWEST`
+    recordings, clips are drawn, and `drawn` says so: such an interval is too narrow for another
+    speaker or room.
     What empty references and hypotheses count is said in `khmer_whisper.metrics.counts`.
 
     Raises ValueError when the lengths differ or nothing is given.
@@ -82,6 +86,7 @@ def score(
         wer_segmented=rate(counts.segmented_words(references, hypotheses), groups),
         clips=len(references),
         segmenter=f"khmercut {version('khmercut')}",
+        drawn="clips" if _drawable(groups) is None else "recordings",
     )
 
 
@@ -125,6 +130,7 @@ def _difference(first: Counts, second: Counts, groups: Sequence[str] | None) -> 
 
 def _replicates(counted: Counts, groups: Sequence[str] | None) -> np.ndarray:
     """Rates of shape (REPLICATES,), each of as many groups drawn with replacement."""
+    groups = _drawable(groups)
     names = np.arange(len(counted)) if groups is None else np.asarray(groups)
     _, member = np.unique(names, return_inverse=True)
     size = int(member.max()) + 1
@@ -136,6 +142,10 @@ def _replicates(counted: Counts, groups: Sequence[str] | None) -> np.ndarray:
         drawn = generator.integers(size, size=size)
         rates[i] = _divide(errors[drawn].sum(), totals[drawn].sum())
     return rates
+
+
+def _drawable(groups: Sequence[str] | None) -> Sequence[str] | None:
+    return groups if groups is not None and len(set(groups)) >= FEWEST else None
 
 
 def _percentiles(replicates: np.ndarray) -> tuple[float, float]:
