@@ -82,7 +82,7 @@ def _data(found: dict, training: dict) -> ModelCardData:
 
 DRAWN = {
     "recordings": "bootstrapped over recordings",
-    "clips": "bootstrapped over clips, too few recordings being there: too narrow for other speakers",
+    "clips": "bootstrapped over clips, for want of recordings: too narrow for other speakers",
 }
 
 
