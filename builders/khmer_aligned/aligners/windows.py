@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from tqdm import tqdm
 
 from khmer_aligned.schema import SAMPLE_RATE
 
@@ -73,6 +74,7 @@ def emissions(
     results: list[np.ndarray | None] = [None] * len(inputs)
     budget = _BATCH_SECONDS[device.type] * SAMPLE_RATE / front_end.step
     position = 0
+    bar = tqdm(total=len(queue), desc="Listening", unit="window", delay=2, leave=False)
     while position < len(queue):
         batch = _next_batch(queue, position, budget, front_end.masks_padding)
         try:
@@ -90,6 +92,8 @@ def emissions(
                 results[i] = np.empty((lengths[i], values.shape[1]), np.float32)
             results[i][begin:end] = values[begin - window.first : end - window.first]
         position += len(batch)
+        bar.update(len(batch))
+    bar.close()
     return [np.zeros((0, 0), np.float32) if result is None else result for result in results]
 
 
