@@ -63,7 +63,9 @@ class TimedWord:
     end: float
 
 
-def perform(espeak: Espeak, text: str, script: Script, seed: int) -> tuple[np.ndarray, list]:
+def perform(
+    espeak: Espeak, text: str, script: Script, seed: int
+) -> tuple[np.ndarray, list[TimedWord]]:
     """Samples (n,) at 16 kHz of a transcript, and its `TimedWord`s, without what is unspoken."""
     chance = random.Random(seed)
     parts: list[tuple[int | None, str]] = [(0, text)]  # where it stands in the transcript, and it
