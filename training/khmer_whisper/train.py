@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import os
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -160,7 +161,7 @@ def _base_scores(
     whisper.model.to(PartialState().device)
     base = evaluate(whisper, splits, split, config.batch_size, "scoring the base model")
     if PartialState().is_main_process:
-        partial = record.with_suffix(".partial")
+        partial = record.with_suffix(f".{os.getpid()}.partial")
         decode.write(partial, base.rows())
         partial.replace(record)
     return base
@@ -228,6 +229,7 @@ def _provenance(
 
 
 def _write(path: Path, text: str) -> None:
-    partial = path.with_name(path.name + ".partial")
+    # Every process of a run may write it at once.
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
     partial.write_text(text, encoding="utf-8")
     partial.replace(path)
