@@ -22,7 +22,7 @@ ASSETS = Path(__file__).with_name("assets")
 RECORDINGS, ALIGNER, WHISPER = ASSETS / "recordings", ASSETS / "aligner", ASSETS / "whisper"
 TRANSCRIBED = "journey"  # of the test split
 MAX_TOKENS = 96  # bytes of text that the small Whisper's window of 6 s surely holds
-TRAINING = {"epochs": 12, "batch-size": 8, "learning-rate": 1e-4}
+TRAINING = {"epochs": 20, "batch-size": 4, "learning-rate": 1e-4}
 
 _MODULES = {"khmer-aligned": "khmer_aligned.cli", "khmer-whisper": "khmer_whisper.cli"}
 _NEXT = """\
