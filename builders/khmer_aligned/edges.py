@@ -53,12 +53,6 @@ class Energy:
         quiet = np.flatnonzero(self.quiet[lo:hi])
         return min(end, max(start, (lo + quiet[0]) * HOP_SECONDS)) if len(quiet) else end
 
-    def rises(self, start: float, end: float) -> float:
-        """When the speech that goes on at `end` last rose from quiet, `start` at the earliest."""
-        lo, hi = int(start / HOP_SECONDS), int(end / HOP_SECONDS)
-        quiet = np.flatnonzero(self.quiet[lo:hi])
-        return max(start, min(end, (lo + quiet[-1] + 1) * HOP_SECONDS)) if len(quiet) else start
-
     def speech_seconds(self, start: float, end: float) -> float:
         """Seconds between two times that are not quiet."""
         lo, hi = int(start / HOP_SECONDS), int(end / HOP_SECONDS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from html import escape
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -41,16 +42,12 @@ def _units(alignment: Alignment, level: str) -> list[Timed]:
     else:
         units = _phrases(alignment)
     # Two units never overlap: a format of intervals cannot hold it.
-    return [
-        Timed(unit.text, unit.start, min([unit.end, *next_start]), unit.score, unit.span)
-        for unit, *next_start in _with_next_start(units)
-        if min([unit.end, *next_start]) > unit.start
+    next_starts = [*(unit.start for unit in units[1:]), alignment.duration]
+    cut = [
+        replace(unit, end=min(unit.end, next_start))
+        for unit, next_start in zip(units, next_starts, strict=True)
     ]
-
-
-def _with_next_start(units: Sequence[Timed]) -> list[tuple]:
-    following = [(unit.start,) for unit in units[1:]] + [()]
-    return [(unit, *start) for unit, start in zip(units, following, strict=True)]
+    return [unit for unit in cut if unit.end > unit.start]
 
 
 def _phrases(alignment: Alignment) -> list[Timed]:

@@ -25,13 +25,10 @@ class Aligner(Protocol):
     """A few members; a new aligner is one file in this folder and one row in `load`."""
 
     name: str  # what a record of an alignment calls it, weights included
-    licence: str | None  # of the weights, where it binds what is made with them
     vocabulary: tuple[str, ...]  # of size V; the labels by id
     blank: int
     stride: int  # samples per frame: frame i starts at sample i * stride
-    offset: (
-        float  # seconds that its tokens come late, for recordings that cannot tell by themselves
-    )
+    offset: float  # seconds that its tokens come late, where a recording cannot tell by itself
 
     def labels(self, word: SpokenWord) -> Labels:
         """The labels of a word; none at all for a word that the vocabulary cannot spell."""

@@ -25,7 +25,6 @@ class CtcAligner:
     """An AutoModelForCTC, by folder or Hub id, that reads waveforms or log-mel features."""
 
     offset = 0.0
-    licence = None
 
     def __init__(self, source: str, device: torch.device) -> None:
         found = hub.resolve(source, "model")

@@ -1,4 +1,4 @@
-"""torchaudio's MMS_FA: 315 M parameters, romanized letters, 1,130 languages.
+"""torchaudio's MMS_FA: 315 M parameters, romanized letters, 1,130 languages, CC-BY-NC-4.0.
 
 Pratap et al., "Scaling Speech Technology to 1,000+ Languages", 2023.
 """
@@ -26,7 +26,6 @@ class MmsAligner:
     """MMS_FA's acoustic model; its own star column is left out, the path has a better one."""
 
     name = MMS_NAME
-    licence = "CC-BY-NC-4.0"
     vocabulary = MMS_FA.get_labels(star=None)
     blank = 0
     stride = _STRIDE
