@@ -62,7 +62,10 @@ def read(labelled: Path, first: int = 0, count: int | None = None) -> list[Sente
 
 
 def concatenate(sentences: Sequence[Sentence], *, spaced: bool = True) -> Joined:
-    """One sentence after the other, a line each; unspaced, with a space between them only."""
+    """One sentence after the other, a line each; unspaced, with a space between them only.
+
+    A sentence without text is heard, but not in the transcript.
+    """
     text, words, places, begin = "", [], [], 0
     for sentence in sentences:
         own = sentence.text if spaced else sentence.text.replace(" ", "")
@@ -76,7 +79,8 @@ def concatenate(sentences: Sequence[Sentence], *, spaced: bool = True) -> Joined
                 words.append((len(text) + at, seconds + start, seconds + end))
         end = begin + len(sentence.waveform)
         places.append((len(text), len(text) + len(own), seconds, end / SAMPLE_RATE))
-        text += own + ("\n" if spaced else " ")
+        if own:
+            text += own + ("\n" if spaced else " ")
         begin = end
     return Joined(np.concatenate([s.waveform for s in sentences]), text, words, places)
 
