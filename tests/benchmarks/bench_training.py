@@ -75,13 +75,17 @@ def recipe(rows, whisper, folder: Path, workers: int) -> tuple[float, float, int
 
 def ours(rows, whisper, folder: Path, workers: int) -> tuple[float, float, int]:
     """The same; nothing is prepared and nothing cached."""
+    import numpy as np
+
     from khmer_whisper.config import Config
-    from khmer_whisper.data import Clips
+    from khmer_whisper.data import Fitting
+    from khmer_whisper.mix import Clips, Part
     from khmer_whisper.trainer import WhisperTrainer
 
     config = Config(dataset="rows", batch_size=BATCH, epochs=1, workers=workers)
     started = time.perf_counter()
-    clips = Clips(rows, whisper, config)
+    fitting = Fitting(rows, [], np.array(rows["duration"]))
+    clips = Clips([Part("rows", fitting)], whisper, config)
     trainer = WhisperTrainer(whisper, config, clips, None, folder / "checkpoints")
     trainer.args.save_strategy = "no"
     prepared = time.perf_counter() - started
@@ -102,8 +106,8 @@ def measure(name: str, dataset: str, model: str, clips: int, workers: int) -> di
     if workers:
         torch.set_num_threads(1)
     whisper = models.load(model)
-    rows, _ = data.fitting(data.load(dataset).get("train"), whisper, "text")
-    rows = rows.select(range(min(clips, len(rows))))
+    found = data.fitting(data.load(dataset), "train", whisper, "text")
+    rows = found.rows.select(range(min(clips, len(found))))
     audio = sum(len(row["bytes"]) for row in rows["audio"])
     folder = Path(tempfile.mkdtemp())
     try:

@@ -8,7 +8,7 @@ import soundfile
 from click.testing import CliRunner
 
 from khmer_whisper import cli
-from khmer_whisper.config import Config
+from khmer_whisper.config import Config, Mixed
 
 from .conftest import sound
 
@@ -33,9 +33,12 @@ def test_options_go_before_the_file(tmp_path, monkeypatch):
     done = run(
         "train", "org/d@v1", tmp_path / "o", "--config", tmp_path / "run.toml", "--seed", 6,
         "--no-compile", "--tracker", "wandb", "--tracker", "mlflow",
+        "--mix", "org/a=b@v2=0.5", "--mix", "org/thai=0.1:th",
     )  # fmt: skip
     assert done.exit_code == 0, done.output
-    assert seen == [Config(dataset="org/d@v1", epochs=7, seed=6, trackers=("wandb", "mlflow"))]
+    mix = (Mixed("org/a=b@v2", 0.5), Mixed("org/thai", 0.1, "th"))
+    trackers = ("wandb", "mlflow")
+    assert seen == [Config(dataset="org/d@v1", epochs=7, seed=6, trackers=trackers, mix=mix)]
 
 
 @pytest.mark.parametrize(
@@ -44,6 +47,9 @@ def test_options_go_before_the_file(tmp_path, monkeypatch):
         (["train", "nowhere/at/all", "{}/out"], "nowhere/at/all"),
         (["train", "x", "{}/out", "--batch-size", "0"], "batch_size is 0"),
         (["train", "x", "{}/out", "--config", "{}/none.toml"], "none.toml"),
+        (["train", "x", "{}/out", "--mix", "org/other"], "mix org/other: give NAME=WEIGHT"),
+        (["train", "x", "{}/out", "--mix", "org/other=-1"], "the weight is -1.0"),
+        (["train", "x", "{}/out", "--streaming"], "give max_steps with streaming"),
         (["evaluate", "{}/nothing", "x"], "nothing"),
         (["transcribe", "{}/nothing", "{}/none.wav"], "none.wav"),
     ],

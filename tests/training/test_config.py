@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from khmer_aligned.schema import UserError
-from khmer_whisper.config import Config
+from khmer_whisper.config import Config, Mixed
 
 
 def test_toml_gives_the_same_configuration_back(tmp_path):
@@ -15,6 +15,7 @@ def test_toml_gives_the_same_configuration_back(tmp_path):
         learning_rate=1e-5,
         compile=True,
         trackers=("wandb", "mlflow"),
+        mix=(Mixed("org/ខ្មែរ@v1", 0.5), Mixed('a "folder"', 2, "th")),
     )
     path = tmp_path / "training.toml"
     path.write_text(config.toml({"steps": 80, "versions": {"torch": "2.11.0"}}), encoding="utf-8")
@@ -33,6 +34,17 @@ def test_toml_gives_the_same_configuration_back(tmp_path):
         ('dataset = "a"\ntimestamps = 2', "share from 0 to 1"),
         ('dataset = "a"\nlearning_rate = -1e-5', "more than 0"),
         ("epochs = 2", "no dataset"),
+        ('dataset = "a"\nmix = ["b"]', 'not a table of "NAME" = WEIGHT'),
+        ('dataset = "a"\n[mix]\nb = "half"', "mix 'b' = 'half': give a weight"),
+        ('dataset = "a"\n[mix]\nb = {weight = 1, lang = "th"}', "give a weight, or"),
+        ('dataset = "a"\n[mix]\nb = 0', "mix b: the weight is 0.0: give more than 0"),
+        ('dataset = "a"\n[mix]\na = 1', "a is named twice"),
+        ('dataset = "a"\nstreaming = true', "give max_steps with streaming"),
+        ('dataset = "a"\nstreaming = true\nmax_steps = 9\njoin = 0.1', "join needs a clip's neig"),
+        (
+            'dataset = "a"\nstreaming = true\nmax_steps = 9\nprevious_text = 1',
+            "previous_text needs",
+        ),
         ("epochs =", "is not TOML"),
     ],
 )

@@ -6,8 +6,9 @@ import pytest
 from khmer_aligned.schema import UserError
 from khmer_whisper import data
 from khmer_whisper.config import Config
-from khmer_whisper.data import Clips, Epochs
+from khmer_whisper.data import Splits
 from khmer_whisper.labels import IGNORED
+from khmer_whisper.mix import Clips, Epochs, Key, Part
 
 from .conftest import WORD_SECONDS, clip, write_dataset
 
@@ -23,12 +24,17 @@ def recording(tmp_path_factory):
         clip(4, ["ទឹក"], "b", start=9.5, end=9.9),
     ]
     folder = write_dataset(tmp_path_factory.mktemp("recording"), {"train": rows})
-    return data.load(str(folder)).get("train")
+    return data.load(str(folder))
 
 
-def examples(rows, tiny, **options) -> list:
-    clips = Clips(rows, tiny, Config(dataset="d", **options))
-    return [clips[i] for i in range(len(clips))]
+def clips_of(splits: Splits, tiny, **options) -> Clips:
+    config = Config(dataset="d", **options)
+    return Clips([Part("d", data.fitting(splits, "train", tiny, config.text))], tiny, config)
+
+
+def examples(splits: Splits, tiny, **options) -> list:
+    clips = clips_of(splits, tiny, **options)
+    return [clips[Key(0, i)] for i in range(len(clips))]
 
 
 def test_a_clip_is_learned_as_it_is(recording, tiny):
@@ -70,11 +76,8 @@ def test_previous_text_comes_from_the_same_recording(recording, tiny):
 
 
 def test_no_example_outgrows_the_model(dataset, tiny):
-    rows = data.load(str(dataset)).get("train")
     everything = {"join": 1.0, "timestamps": 1.0, "previous_text": 1.0, "augment": 1.0}
-    clips = Clips(rows, tiny, Config(dataset="d", **everything))
-    for key in range(len(clips)):
-        example = clips[key]
+    for example in examples(data.load(str(dataset)), tiny, **everything):
         assert len(example.labels) <= tiny.max_tokens
         assert len(example.samples) <= tiny.extractor.n_samples
         assert np.isfinite(example.samples).all()
@@ -83,31 +86,34 @@ def test_no_example_outgrows_the_model(dataset, tiny):
 def test_an_example_is_drawn_from_the_seed_and_its_key_alone(recording, tiny):
     options = {"timestamps": 0.5, "augment": 0.5, "join": 0.5}
 
-    def drawn(seed: int, keys: list[int]) -> list:
-        clips = Clips(recording, tiny, Config(dataset="d", seed=seed, **options))
+    keys = [Key(epoch, clip, copy) for epoch in range(5) for clip in range(5) for copy in range(2)]
+
+    def drawn(seed: int, keys: list[Key]) -> dict:
+        clips = clips_of(recording, tiny, seed=seed, **options)
         return {key: clips[key] for key in keys}
 
-    once, again = drawn(1, list(range(50))), drawn(1, list(range(49, -1, -1)))
+    once, again = drawn(1, keys), drawn(1, keys[::-1])
     for key, example in once.items():
         assert example.labels == again[key].labels
         assert np.array_equal(example.samples, again[key].samples)
-    # Other epochs and other seeds draw anew.
-    assert len({len(once[i].samples) for i in range(0, 50, 5)}) > 1
+    # Other epochs, copies and seeds draw anew.
+    assert len({len(once[Key(epoch, 0)].samples) for epoch in range(5)}) > 1
+    assert len({len(once[Key(0, clip, copy)].samples) for clip in (0, 1) for copy in (0, 1)}) > 1
     assert any(
         len(a.samples) != len(b.samples)
-        for a, b in zip(once.values(), drawn(2, list(range(50))).values(), strict=True)
+        for a, b in zip(once.values(), drawn(2, keys).values(), strict=True)
     )
 
 
 def test_each_epoch_has_every_clip_in_its_own_order():
-    sampler = Epochs(20, seed=3)
+    sampler = Epochs([20], [1.0], seed=3)
     first = list(sampler)
     sampler.epoch = 1
     second = list(sampler)
-    assert sorted(first) == list(range(20))
-    assert sorted(second) == list(range(20, 40))
-    assert [key - 20 for key in second] != first
-    again = Epochs(20, seed=3)
+    assert sorted(first) == [Key(0, clip) for clip in range(20)]
+    assert sorted(second) == [Key(1, clip) for clip in range(20)]
+    assert [key.clip for key in second] != [key.clip for key in first]
+    again = Epochs([20], [1.0], seed=3)
     again.epoch = 1  # as in a run that was resumed and never saw the first
     assert list(again) == second
 
@@ -118,22 +124,24 @@ def test_clips_that_do_not_fit_are_listed_and_never_cut(tmp_path, tiny):
         clip(1, ["ទឹក"] * 6, "a"),  # 2.4 s
         clip(2, ["ធំ"], "a", text="ខ្មែរ" * 10),  # 154 tokens
     ]
-    rows = data.load(str(write_dataset(tmp_path / "d", {"train": rows}))).get("train")
-    kept, left_out = data.fitting(rows, tiny, "text")
-    assert kept["id"][:] == ["a-00000"]
-    assert [clip.id for clip in left_out] == ["a-00001", "a-00002"]
-    assert "2.40 s of audio, over the model's 2 s" in left_out[0].reason
-    assert "154 label tokens, over the model's 63" in left_out[1].reason
-    kept, left_out = data.fitting(rows, tiny, None)  # to be recognized, not learned
-    assert [clip.id for clip in left_out] == ["a-00001"]
+    folder = write_dataset(tmp_path / "d", {"train": rows})
+    for streaming in (False, True):
+        splits = data.load(str(folder), streaming=streaming)
+        found = data.fitting(splits, "train", tiny, "text")
+        assert [row["id"] for row in found.rows] == ["a-00000"]
+        assert found.seconds.tolist() == pytest.approx([0.4])
+        assert [clip.id for clip in found.left_out] == ["a-00001", "a-00002"]
+        assert "2.40 s of audio, over the model's 2 s" in found.left_out[0].reason
+        assert "154 label tokens, over the model's 63" in found.left_out[1].reason
+        found = data.fitting(splits, "train", tiny, None)  # to be recognized, not learned
+        assert [clip.id for clip in found.left_out] == ["a-00001"]
 
 
 def test_a_missing_column_and_unreadable_audio_are_named(tmp_path, tiny):
     rows = [clip(0, ["ទឹក"], "a", audio={"bytes": b"not audio at all", "path": None})]
     folder = write_dataset(tmp_path / "broken", {"train": rows})
-    clips = Clips(data.load(str(folder)).get("train"), tiny, Config(dataset="d"))
     with pytest.raises(UserError, match="clip a-00000"):
-        clips[0]
+        examples(data.load(str(folder)), tiny)
     with pytest.raises(UserError, match="nowhere"):
         data.load(str(tmp_path / "nowhere"))
     (tmp_path / "text").mkdir()

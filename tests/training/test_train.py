@@ -22,6 +22,7 @@ from khmer_whisper import data, decode, train
 from khmer_whisper import evaluate as evaluation
 from khmer_whisper import model as models
 from khmer_whisper.config import Config
+from khmer_whisper.mix import Clips, Part
 from khmer_whisper.trainer import WhisperTrainer, finish, last_checkpoint
 
 from .conftest import clip, sound, tiny_model, write_dataset
@@ -202,7 +203,11 @@ def one_step(dataset: Path, folder: Path, batch_size: int = 8, **options):
     config = Config(
         dataset=str(dataset), batch_size=batch_size, max_steps=1, max_grad_norm=1e9, **options
     )
-    clips = data.Clips(data.load(str(dataset)).get("train"), whisper, config)
+    clips = Clips(
+        [Part("d", data.fitting(data.load(str(dataset)), "train", whisper, "text"))],
+        whisper,
+        config,
+    )
     trainer = WhisperTrainer(whisper, config, clips, None, folder)
     gradients = Gradients()
     trainer.add_callback(gradients)
@@ -265,7 +270,11 @@ def test_parts_of_the_model_can_be_tuned(dataset, tmp_path, tune):
     whisper = tiny_model()
     before = {name: value.clone() for name, value in whisper.model.state_dict().items()}
     config = Config(dataset=str(dataset), max_steps=2, learning_rate=1e-2, tune=tune, lora_rank=4)
-    clips = data.Clips(data.load(str(dataset)).get("train"), whisper, config)
+    clips = Clips(
+        [Part("d", data.fitting(data.load(str(dataset)), "train", whisper, "text"))],
+        whisper,
+        config,
+    )
     trainer = WhisperTrainer(whisper, config, clips, None, tmp_path / "checkpoints")
     trainer.train()
     finish(whisper, trainer)

@@ -10,7 +10,7 @@ import yaml
 from huggingface_hub import EvalResult, EvalResultEntry, ModelCard, ModelCardData
 from huggingface_hub import eval_result_entries_to_yaml as entries_to_yaml
 
-from khmer_whisper.config import PROVENANCE
+from khmer_whisper.config import LANGUAGE, PROVENANCE
 
 TASK = "automatic-speech-recognition"
 UNNAMED = "org/whisper-khmer"  # until it is pushed somewhere
@@ -67,12 +67,15 @@ def _data(found: dict, training: dict) -> ModelCardData:
         )
         for name, (kind, title) in METRICS.items()
     ]
+    mixed = found["mixed"]
+    names = [each["name"] for each in (dataset, *mixed) if each["on_hub"]]
+    languages = list(dict.fromkeys([LANGUAGE, *(each["language"] for each in mixed)]))
     return ModelCardData(
-        language="km",
+        language=languages if len(languages) > 1 else LANGUAGE,
         library_name="transformers",
         pipeline_tag=TASK,
         base_model=_hub_id(training["model"]),
-        datasets=[dataset["name"]] if dataset["on_hub"] else None,
+        datasets=names or None,
         metrics=["cer", "wer"],
         tags=["whisper", "khmer"],
         model_name=UNNAMED.split("/")[1],
@@ -117,6 +120,8 @@ def _body(found: dict, training: dict) -> dict:
         "hours": provenance["hours"],
         "clips": provenance["clips"],
         "clip_seconds": provenance["clip_seconds"],
+        "mixed": _mixed(found, provenance),
+        "languages": _languages(found),
         "scored_clips": dataset["clips"],
         "scored_minutes": round(dataset["seconds"] / 60, 1),
         "recordings": dataset["recordings"],
@@ -129,6 +134,26 @@ def _body(found: dict, training: dict) -> dict:
         "segmenter": tuned["segmenter"],
         "version": found["versions"]["khmer-aligned"],
     }
+
+
+def _mixed(found: dict, provenance: dict) -> list[str]:
+    """What was learned beside the scored dataset, a line for each."""
+    return [
+        f"{each['name']} (version `{each['version']}`, language {each['language']}): "
+        f"{learned['clips']} clips, {learned['hours']} hours, each {each['weight']:g} times an "
+        "epoch"
+        for each, learned in zip(found["mixed"], provenance["mix"].values(), strict=True)
+    ]
+
+
+def _languages(found: dict) -> str:
+    others = {each["language"] for each in found["mixed"]} - {LANGUAGE}
+    if not others:
+        return "It was tuned on Khmer alone; expect other languages to be worse than with its base."
+    return (
+        f"It was tuned on Khmer with some {', '.join(sorted(others))}, to keep what its base knew; "
+        "that was not scored. Expect other languages to be worse than with its base."
+    )
 
 
 def _held_out(found: dict) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 import click
 
 from khmer_aligned.schema import UserError
-from khmer_whisper.config import Config
+from khmer_whisper.config import Config, Mixed
 
 FORMATS = ("txt", "json", "srt", "vtt")
 
@@ -54,6 +54,9 @@ def config_options(command: Callable) -> Callable:
             settings["type"] = click.Choice(field.metadata["choices"])
         elif field.type == "bool":
             name = f"{name}/--no-{name[2:]}"
+        elif field.name == "mix":
+            settings |= {"multiple": True, "metavar": "NAME=WEIGHT[:LANGUAGE]"}
+            settings["callback"] = plain_errors(lambda _, __, texts: tuple(map(Mixed.parse, texts)))
         elif field.type == "tuple[str, ...]":
             name, settings["multiple"] = name.removesuffix("s"), True
         else:

@@ -3,18 +3,55 @@
 from __future__ import annotations
 
 import json
+import math
 import tomllib
-from dataclasses import asdict, dataclass, field, fields, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 from khmer_aligned.schema import UserError
 
+LANGUAGE = "km"
 PROVENANCE = "provenance"  # a table of training.toml that tells, and is not read back
 
 
 def _option(default: Any, text: str, choices: tuple[str, ...] = ()) -> Any:
     return field(default=default, metadata={"help": text, "choices": choices})
+
+
+@dataclass(frozen=True, slots=True)
+class Mixed:
+    """A further training dataset.
+
+    Each of its clips is seen `weight` times an epoch: with 0.5 half of them, other ones in each
+    epoch. `language` is the code of its labels' language token; it is not scored on.
+    """
+
+    name: str
+    weight: float
+    language: str = LANGUAGE
+
+    def __post_init__(self) -> None:
+        if not self.weight > 0 or not math.isfinite(self.weight):
+            raise UserError(f"mix {self.name}: the weight is {self.weight}: give more than 0")
+
+    @classmethod
+    def parse(cls, text: str) -> Mixed:
+        """NAME=WEIGHT or NAME=WEIGHT:LANGUAGE, as it is typed on the command line."""
+        name, _, rest = text.rpartition("=")
+        weight, _, language = rest.partition(":")
+        try:
+            return cls(name, float(weight), language or LANGUAGE)
+        except ValueError:
+            raise UserError(f"mix {text}: give NAME=WEIGHT or NAME=WEIGHT:LANGUAGE") from None
+
+    def toml(self) -> str:
+        """A line of the table [mix]."""
+        value: Any = self.weight
+        if self.language != LANGUAGE:
+            value = {"weight": self.weight, "language": self.language}
+        return f"{json.dumps(self.name, ensure_ascii=False)} = {_value(value)}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +62,10 @@ class Config:
     """
 
     dataset: str = _option("", "Hub id or folder of a dataset built by khmer-aligned.")
+    mix: tuple[Mixed, ...] = _option(
+        (), "Also learn from NAME, each clip WEIGHT times an epoch: NAME=WEIGHT[:LANGUAGE]."
+    )
+    streaming: bool = _option(False, "Read the clips as they are needed; nothing is put on disk.")
     model: str = _option("openai/whisper-small", "Any multilingual Whisper, by Hub id or folder.")
     text: str = _option(
         "text", "Learn the written form, or numbers and signs as words.", ("text", "spoken")
@@ -83,6 +124,22 @@ class Config:
         for name in ("epochs", "learning_rate", "max_grad_norm"):
             if getattr(self, name) <= 0:
                 raise UserError(f"{name} is {getattr(self, name)}: give more than 0")
+        names = [self.dataset, *(mixed.name for mixed in self.mix)]
+        for name in names:
+            if names.count(name) > 1:
+                raise UserError(f"{name} is named twice: once is enough, with a weight")
+        if self.streaming:
+            self._check_streaming()
+
+    def _check_streaming(self) -> None:
+        if not self.max_steps:
+            raise UserError("a stream has no end: give max_steps with streaming")
+        for name in ("join", "previous_text"):
+            if getattr(self, name):
+                raise UserError(
+                    f"{name} needs a clip's neighbours, which a stream does not have at hand: "
+                    f"leave out {name} or streaming"
+                )
 
     @classmethod
     def read(cls, path: Path, **overrides: Any) -> Config:
@@ -103,11 +160,14 @@ class Config:
     def of(cls, table: dict[str, Any], where: str = "configuration") -> Config:
         """A configuration from a table; unknown keys and wrong types are errors."""
         known = {option.name: str(option.type) for option in fields(cls)}
+        typed = {}
         for key, value in table.items():
             if key not in known:
                 raise UserError(f"{where}: unknown key {key!r}; known are {', '.join(known)}")
-            table = table | {key: _typed(where, key, value, known[key])}
-        return cls(**table)
+            typed[key] = (
+                _mixed(where, value) if key == "mix" else _typed(where, key, value, known[key])
+            )
+        return cls(**typed)
 
     def with_(self, **changes: Any) -> Config:
         """The same run with some values changed."""
@@ -115,11 +175,37 @@ class Config:
 
     def toml(self, provenance: dict[str, Any] | None = None) -> str:
         """TOML that `read` takes; `provenance` goes into a table of its own."""
-        lines = [f"{key} = {_value(value)}" for key, value in asdict(self).items()]
+        lines = [
+            f"{option.name} = {_value(getattr(self, option.name))}"
+            for option in fields(self)
+            if option.name != "mix"
+        ]
+        if self.mix:
+            lines += ["", "[mix]", *(mixed.toml() for mixed in self.mix)]
         if provenance:
             lines += ["", f"[{PROVENANCE}]"]
             lines += [f"{key} = {_value(value)}" for key, value in provenance.items()]
         return "\n".join(lines) + "\n"
+
+
+def _mixed(where: str, value: Any) -> tuple[Mixed, ...]:
+    """The table [mix], or what the command line gives in its place."""
+    if isinstance(value, tuple):
+        return value
+    if not isinstance(value, Mapping):
+        raise UserError(f'{where}: mix = {value!r} is not a table of "NAME" = WEIGHT')
+    found = []
+    for name, settings in value.items():
+        table = settings if isinstance(settings, Mapping) else {"weight": settings}
+        weight, language = table.get("weight"), table.get("language", LANGUAGE)
+        unknown = set(table) - {"weight", "language"}
+        if unknown or type(weight) not in (int, float) or not isinstance(language, str):
+            raise UserError(
+                f"{where}: mix {name!r} = {settings!r}: give a weight, or "
+                '{weight = 0.1, language = "th"}'
+            )
+        found.append(Mixed(name, float(weight), language))
+    return tuple(found)
 
 
 def _typed(where: str, key: str, value: Any, kind: str) -> Any:

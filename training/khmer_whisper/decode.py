@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +13,12 @@ import torch
 from accelerate import PartialState
 from accelerate.utils import gather_object
 from datasets import Dataset
+from datasets.distributed import split_dataset_by_node
 from tqdm import tqdm
 
 from khmer_aligned.schema import UserError
 from khmer_whisper.collate import log_mel, stack
-from khmer_whisper.data import waveform
+from khmer_whisper.data import Rows, waveform
 from khmer_whisper.model import Whisper
 
 MAX_PERIOD = 64  # tokens of a unit that a decoder may get caught in
@@ -65,25 +67,26 @@ def recognize(whisper: Whisper, waveforms: Sequence[np.ndarray]) -> list[Recogni
 
 
 def predict(
-    whisper: Whisper, rows: Dataset, batch_size: int, description: str = "recognizing"
+    whisper: Whisper, rows: Rows, batch_size: int, description: str = "recognizing"
 ) -> list[Prediction]:
     """Recognize every row of a dataset, with a progress bar. The references are written forms.
 
-    Under `accelerate launch` each process decodes its share, and all get the whole. Out of
-    memory, the batch is halved and stays so.
+    Under `accelerate launch` each process decodes its share, and all get the whole, in the order
+    of the rows; those of a stream, which are dealt out otherwise, in the order of their ids. Out
+    of memory, the batch is halved and stays so.
     """
     state = PartialState()
-    mine = rows.shard(state.num_processes, state.process_index, contiguous=True)
+    mine = split_dataset_by_node(rows, state.process_index, state.num_processes)
+    streamed = not isinstance(mine, Dataset)
+    total = None if streamed else len(mine)
     found: list[Prediction] = []
     hidden = not state.is_main_process
-    with tqdm(total=len(mine), desc=description, unit="clip", delay=2, disable=hidden) as progress:
-        while len(found) < len(mine):
-            part = mine[len(found) : len(found) + batch_size]
-            clips = [
-                dict(zip(part, values, strict=True)) for values in zip(*part.values(), strict=True)
-            ]
+    with tqdm(total=total, desc=description, unit="clip", delay=2, disable=hidden) as progress:
+        coming = iter(mine)
+        clips = list(islice(coming, batch_size))
+        while clips:
             try:
-                heard = recognize(whisper, [waveform(clip) for clip in clips])
+                heard = recognize(whisper, [waveform(clip) for clip in clips[:batch_size]])
             except torch.OutOfMemoryError:
                 if batch_size == 1:
                     raise UserError("the GPU's memory does not hold one clip") from None
@@ -100,10 +103,13 @@ def predict(
                     hypothesis=recognized.text,
                     looped=recognized.looped,
                 )
-                for clip, recognized in zip(clips, heard, strict=True)
+                for clip, recognized in zip(clips, heard, strict=False)
             ]
-            progress.update(len(clips))
-    return gather_object(found)
+            progress.update(len(heard))
+            clips = clips[len(heard) :]
+            clips += islice(coming, batch_size - len(clips)) if len(clips) < batch_size else ()
+    gathered = gather_object(found)
+    return sorted(gathered, key=lambda p: p.id) if streamed else gathered
 
 
 def write(path: Path, rows: Iterable[dict]) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from khmer_aligned.hub import Source
 from khmer_aligned.schema import UserError
 from khmer_whisper import data, decode, metrics
-from khmer_whisper.data import LeftOut, Splits
+from khmer_whisper.data import Fitting, LeftOut, Splits
 from khmer_whisper.decode import Prediction
 from khmer_whisper.model import Whisper
 
@@ -43,18 +43,22 @@ def evaluate(
 
     Raises UserError when the dataset has no such split or none of its clips fits.
     """
-    rows = splits.get(split)
-    if rows is None or len(rows) == 0:
+    clips = scored(splits, split, whisper)
+    predictions = decode.predict(whisper, clips.rows, batch_size, description)
+    return Evaluation(split, predictions, score(predictions), clips.left_out)
+
+
+def scored(splits: Splits, split: str, whisper: Whisper) -> Fitting:
+    """The clips of `split` that fit the model's window. Raises UserError when there are none."""
+    if splits.get(split) is None:
         raise UserError(
             f"{splits.source.path}: has no {split} split; it has {', '.join(splits.splits)}"
         )
-    rows, left_out = data.fitting(rows, whisper, text=None)
-    if len(rows) == 0:
-        raise UserError(
-            f"{splits.source.path}: no clip of the {split} split fits: {left_out[0].reason}"
-        )
-    predictions = decode.predict(whisper, rows, batch_size, description)
-    return Evaluation(split, predictions, score(predictions), left_out)
+    clips = data.fitting(splits, split, whisper, text=None)
+    if len(clips) == 0:
+        why = f" fits: {clips.left_out[0].reason}" if clips.left_out else ": it is empty"
+        raise UserError(f"{splits.source.path}: no clip of the {split} split{why}")
+    return clips
 
 
 def score(predictions: Sequence[Prediction]) -> metrics.Scores:

@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from transformers import WhisperTokenizer
 
 from khmer_aligned.schema import UserError
+from khmer_whisper.config import LANGUAGE
 
-LANGUAGE = "km"
 TASK = "transcribe"
 IGNORED = -100  # torch's cross entropy leaves such a label out
 TIMESTAMP_STEP = 0.02  # seconds
@@ -47,15 +47,15 @@ class Stretch:
 
 
 class Labeller:
-    """Makes labels with a tokenizer's own special tokens.
+    """Makes labels of one language with a tokenizer's own special tokens.
 
-    Raises UserError when the tokenizer knows no Khmer: an English-only Whisper.
+    Raises UserError when the tokenizer does not know the language: an English-only Whisper.
     """
 
-    def __init__(self, tokenizer: WhisperTokenizer) -> None:
+    def __init__(self, tokenizer: WhisperTokenizer, language: str = LANGUAGE) -> None:
         self.tokenizer = tokenizer
         self.start = self._special("<|startoftranscript|>")
-        self.language = self._special(f"<|{LANGUAGE}|>")
+        self.language = self._special(f"<|{language}|>")
         self.task = self._special(f"<|{TASK}|>")
         self.no_timestamps = self._special("<|notimestamps|>")
         self.previous = self._special("<|startofprev|>")
@@ -112,6 +112,6 @@ class Labeller:
         if number is None or unknown:
             raise UserError(
                 f"the model's tokenizer has no {token}: choose a multilingual Whisper "
-                "(openai/whisper-small, not openai/whisper-small.en)"
+                "(openai/whisper-small, not openai/whisper-small.en), and languages that it knows"
             )
         return number

@@ -16,7 +16,8 @@ from transformers import (
 
 from khmer_aligned.hub import Source, resolve
 from khmer_aligned.schema import SAMPLE_RATE, UserError
-from khmer_whisper.labels import LANGUAGE, TASK, Labeller
+from khmer_whisper.config import LANGUAGE
+from khmer_whisper.labels import TASK, Labeller
 
 
 @dataclass(frozen=True, slots=True)

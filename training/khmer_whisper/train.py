@@ -6,7 +6,7 @@ import gc
 import json
 import os
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
@@ -19,10 +19,12 @@ from khmer_aligned.schema import UserError
 from khmer_whisper import data, decode, metrics
 from khmer_whisper import model as models
 from khmer_whisper.card import write_card
-from khmer_whisper.config import Config
-from khmer_whisper.data import Clips, LeftOut, Splits
-from khmer_whisper.evaluate import Evaluation, compare, evaluate, report, score, versions
+from khmer_whisper.config import Config, Mixed
+from khmer_whisper.data import LeftOut, Splits
+from khmer_whisper.evaluate import Evaluation, compare, evaluate, named, report, score, versions
+from khmer_whisper.mix import Clips, Part
 from khmer_whisper.model import Whisper
+from khmer_whisper.stream import StreamedClips
 from khmer_whisper.trainer import WhisperTrainer, finish, last_checkpoint
 
 CHECKPOINTS = "checkpoints"  # of the running training; never published, gone when it is done
@@ -49,31 +51,43 @@ def train(config: Config, out: Path) -> Result:
     `out` holds something else, or the dataset gives nothing to learn from or to score on.
     """
     out = Path(out)
-    splits = data.load(config.dataset)
+    splits = data.load(config.dataset, streaming=config.streaming)
+    mixed = [
+        data.load(each.name, streaming=config.streaming, any_speech=True) for each in config.mix
+    ]
     whisper = models.load(config.model)
     pinned = config.with_(
         dataset=_pinned(splits.source, config.dataset),
+        mix=tuple(
+            replace(each, name=_pinned(other.source, each.name))
+            for each, other in zip(config.mix, mixed, strict=True)
+        ),
         model=_pinned(whisper.source, config.model),
     )
     state = PartialState()
     with state.main_process_first():
         checkpoints = _prepare_folder(out, pinned)
 
-    clips, left_out = _training_clips(splits, whisper, pinned)
-    scored = _scored_split(splits)
-    base = _base_scores(whisper, splits, scored, pinned, checkpoints)
+    clips = _training_clips([splits, *mixed], whisper, pinned)
+    split = _scored_split(splits)
+    base = _base_scores(whisper, splits, split, pinned, checkpoints)
     whisper, trainer = _trained(whisper, splits, clips, pinned, checkpoints)
-    tuned = evaluate(whisper, splits, scored, pinned.batch_size, "scoring the tuned model")
+    tuned = evaluate(whisper, splits, split, pinned.batch_size, "scoring the tuned model")
     difference = compare(base, tuned)
+    left_out = [clip for part in clips.parts for clip in part.fitting.left_out]
     result = Result(
-        out, scored, base.scores, tuned.scores, difference, left_out, trainer.state.global_step
+        out, split, base.scores, tuned.scores, difference, left_out, trainer.state.global_step
     )
     if state.is_main_process:
         whisper.model.config.clip_seconds = clips.usual_seconds
         whisper.save(out)
         found = report(splits, {"base": base, "tuned": tuned}, {"base": whisper.source}) | {
             "difference": {name: asdict(value) for name, value in difference.items()},
-            "seen_recordings": _seen(splits, scored),
+            "seen_recordings": _seen(splits, split, mixed),
+            "mixed": [
+                {**named(other.source), "language": part.language, "weight": part.weight}
+                for other, part in zip(mixed, clips.parts[1:], strict=True)
+            ],
         }
         _write(out / "metrics.json", json.dumps(found, ensure_ascii=False, indent=2) + "\n")
         decode.write(
@@ -83,7 +97,7 @@ def train(config: Config, out: Path) -> Result:
                 for row, before in zip(tuned.rows(), base.predictions, strict=True)
             ],
         )
-        provenance = _provenance(splits, whisper, clips, left_out, trainer)
+        provenance = _provenance([splits, *mixed], whisper, clips, trainer)
         _write(out / "training.toml", pinned.toml(provenance))
         write_card(out)
         shutil.rmtree(checkpoints)
@@ -114,26 +128,30 @@ def _prepare_folder(out: Path, config: Config) -> Path:
 
 
 def _training_clips(
-    splits: Splits, whisper: Whisper, config: Config
-) -> tuple[Clips, list[LeftOut]]:
-    rows = splits.get("train")
-    if rows is None or len(rows) == 0:
-        raise UserError(f"{config.dataset}: has no train split")
-    kept, left_out = data.fitting(rows, whisper, config.text)
-    if PartialState().is_main_process:
-        for clip in left_out:
-            tqdm.write(f"left out of training: {clip.id}: {clip.reason}")
-    if len(kept) == 0:
-        raise UserError(
-            f"{config.dataset}: none of {len(rows)} training clips fits {config.model}; build it "
-            "with a smaller --max-tokens"
-        )
-    return Clips(kept, whisper, config), left_out
+    datasets: list[Splits], whisper: Whisper, config: Config
+) -> Clips | StreamedClips:
+    """The clips of the scored dataset and of those mixed in, without those that do not fit."""
+    parts = []
+    wanted = [Mixed(config.dataset, 1.0), *config.mix]
+    for splits, each in zip(datasets, wanted, strict=True):
+        if splits.get("train") is None:
+            raise UserError(f"{each.name}: has no train split")
+        fitting = data.fitting(splits, "train", whisper, config.text)
+        if PartialState().is_main_process:
+            for clip in fitting.left_out:
+                tqdm.write(f"left out of training: {clip.id}: {clip.reason}")
+        if len(fitting) == 0:
+            raise UserError(
+                f"{each.name}: none of {len(fitting.left_out)} training clips fits {config.model}; "
+                "build it with a smaller --max-tokens"
+            )
+        parts.append(Part(each.name, fitting, each.weight, each.language))
+    return (StreamedClips if config.streaming else Clips)(parts, whisper, config)
 
 
 def _scored_split(splits: Splits) -> str:
     for name in ("test", "validation"):
-        if splits.get(name):
+        if splits.get(name) is not None:
             return name
     raise UserError(
         f"{splits.source.path}: has neither a test nor a validation split to score on; build it "
@@ -141,11 +159,19 @@ def _scored_split(splits: Splits) -> str:
     )
 
 
-def _seen(splits: Splits, scored: str) -> list[str]:
+def _seen(splits: Splits, scored: str, mixed: list[Splits]) -> list[str]:
     """Recordings of the scored split that were also trained on, or chose the checkpoint."""
-    others = [name for name in ("train", "validation") if name != scored and splits.get(name)]
-    known = {recording for name in others for recording in splits.splits[name]["recording"]}
-    return sorted(known & set(splits.splits[scored]["recording"]))
+    known = set()
+    for name in ("train", "validation"):
+        if name != scored and splits.get(name) is not None:
+            known |= _recordings(splits, name)
+    for other in mixed:
+        known |= _recordings(other, "train")
+    return sorted(known & _recordings(splits, scored))
+
+
+def _recordings(splits: Splits, split: str) -> set[str]:
+    return {r for part in splits.columns(split, ["recording"]) for r in part["recording"]}
 
 
 def _base_scores(
@@ -156,7 +182,7 @@ def _base_scores(
     if record.is_file():
         rows = map(json.loads, record.read_text(encoding="utf-8").splitlines())
         predictions = [decode.Prediction(**row) for row in rows]
-        _, left_out = data.fitting(splits.splits[split], whisper, text=None)
+        left_out = data.fitting(splits, split, whisper, text=None).left_out
         return Evaluation(split, predictions, score(predictions), left_out)
     whisper.model.to(PartialState().device)
     base = evaluate(whisper, splits, split, config.batch_size, "scoring the base model")
@@ -168,13 +194,18 @@ def _base_scores(
 
 
 def _trained(
-    whisper: Whisper, splits: Splits, clips: Clips, config: Config, checkpoints: Path
+    whisper: Whisper,
+    splits: Splits,
+    clips: Clips | StreamedClips,
+    config: Config,
+    checkpoints: Path,
 ) -> tuple[Whisper, WhisperTrainer]:
     """Train to the end. Out of memory on the GPU, with smaller batches and as many more of them
     a step, which changes neither loss nor gradients."""
-    validation = splits.get("validation")
-    if validation is not None:
-        validation = data.fitting(validation, whisper, text=None)[0] or None
+    validation = None
+    if splits.get("validation") is not None:
+        fitting = data.fitting(splits, "validation", whisper, text=None)
+        validation = fitting.rows if len(fitting) else None
     while True:
         transformers.set_seed(config.seed)
         trainer = WhisperTrainer(whisper, config, clips, validation, checkpoints)
@@ -212,15 +243,22 @@ def _smaller_batches(config: Config) -> Config:
 
 
 def _provenance(
-    splits: Splits, whisper: Whisper, clips: Clips, left_out: list[LeftOut], trainer: WhisperTrainer
+    datasets: list[Splits], whisper: Whisper, clips: Clips | StreamedClips, trainer: WhisperTrainer
 ) -> dict:
-    return {
-        "dataset_version": splits.source.version,
-        "model_version": whisper.source.version,
-        "clips": len(clips),
-        "hours": round(clips.mean_seconds * len(clips) / 3600, 3),
+    learned = [
+        {
+            "dataset_version": splits.source.version,
+            "clips": len(part.fitting),
+            "hours": round(float(part.fitting.seconds.sum()) / 3600, 3),
+            "left_out": len(part.fitting.left_out),
+        }
+        for splits, part in zip(datasets, clips.parts, strict=True)
+    ]
+    names = [part.name for part in clips.parts]
+    return learned[0] | {
+        "mix": dict(zip(names[1:], learned[1:], strict=True)),
         "clip_seconds": clips.usual_seconds,
-        "left_out": len(left_out),
+        "model_version": whisper.source.version,
         "steps": trainer.state.global_step,
         "best_step": trainer.state.best_global_step or trainer.state.global_step,
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",

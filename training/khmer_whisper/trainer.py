@@ -8,7 +8,6 @@ import time
 from pathlib import Path
 
 import torch
-from datasets import Dataset
 from peft import LoraConfig, PeftModel, get_peft_model
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
@@ -28,10 +27,12 @@ from khmer_aligned.schema import UserError
 from khmer_whisper import decode
 from khmer_whisper.collate import Collator, log_mel
 from khmer_whisper.config import Config
-from khmer_whisper.data import Clips, Epochs
+from khmer_whisper.data import Rows
 from khmer_whisper.evaluate import score
 from khmer_whisper.loss import token_loss
+from khmer_whisper.mix import Clips, Epochs
 from khmer_whisper.model import Whisper
+from khmer_whisper.stream import Stream, StreamedClips
 
 STEPS_BETWEEN_EVALUATIONS = 500
 
@@ -43,13 +44,13 @@ class WhisperTrainer(Seq2SeqTrainer):
         self,
         whisper: Whisper,
         config: Config,
-        clips: Clips,
-        validation: Dataset | None,
+        clips: Clips | StreamedClips,
+        validation: Rows | None,
         folder: Path,
     ) -> None:
         self.whisper = whisper
         self.on_cuda = torch.cuda.is_available()
-        self.epochs = Epochs(len(clips), config.seed)
+        self.sampler = clips.sampler(config)
         arguments = _arguments(config, len(clips), validation is not None, folder)
         super().__init__(
             model=learning(whisper, config),
@@ -62,15 +63,15 @@ class WhisperTrainer(Seq2SeqTrainer):
         # The loss is ours alone: the model need not be told how many labels there are.
         self.model_accepts_loss_kwargs = False
         self.pop_callback(PrinterCallback)
-        self.add_callback(_SetEpoch(self.epochs))
+        self.add_callback(_SetEpoch(self.sampler))
         self.add_callback(_Progress(clips.mean_seconds, config))
         if self.is_world_process_zero():
             self.add_callback(_TensorBoard(SummaryWriter(str(folder.parent / "runs"))))
         if config.patience and validation is not None:
             self.add_callback(EarlyStoppingCallback(config.patience))
 
-    def _get_train_sampler(self, train_dataset=None) -> Epochs:
-        return self.epochs
+    def _get_train_sampler(self, train_dataset=None) -> Epochs | Stream:
+        return self.sampler
 
     def _prepare_inputs(self, inputs: dict) -> dict:
         inputs = super()._prepare_inputs(inputs)
@@ -212,7 +213,7 @@ class _TensorBoard(TensorBoardCallback):
 class _SetEpoch(TrainerCallback):
     """Tells the sampler the epoch, however accelerate has wrapped it, resumed or not."""
 
-    def __init__(self, sampler: Epochs) -> None:
+    def __init__(self, sampler: Epochs | Stream) -> None:
         self.sampler = sampler
 
     def on_epoch_begin(self, args, state, control, **kwargs) -> None:

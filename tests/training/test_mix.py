@@ -1,0 +1,114 @@
+"""Several datasets with weights: how often each clip is seen, and in which language."""
+
+import json
+import tomllib
+
+import pytest
+from datasets import Audio, Dataset
+from huggingface_hub import ModelCard
+
+from khmer_aligned.audio import encode_flac
+from khmer_aligned.schema import UserError
+from khmer_whisper import data
+from khmer_whisper.config import Config, Mixed
+from khmer_whisper.mix import Clips, Epochs, Part
+from khmer_whisper.train import train
+
+from .conftest import clip, random_words, sound, write_dataset
+
+
+@pytest.fixture(scope="module")
+def other(tmp_path_factory):
+    """Clips of another builder's set, one recording of them from `few`'s test split."""
+    rows = [clip(300 + i, random_words(300 + i), "other") for i in range(7)]
+    rows.append(clip(200, random_words(200), "test0"))
+    return write_dataset(tmp_path_factory.mktemp("other"), {"train": rows})
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory):
+    """A speech dataset as most are: audio and a sentence."""
+    folder = tmp_path_factory.mktemp("plain")
+    audio = [{"bytes": encode_flac(sound(["ធំ"], seed=i)), "path": None} for i in range(10)]
+    rows = Dataset.from_dict({"audio": audio, "sentence": [f"big {i}" for i in range(10)]})
+    rows.cast_column("audio", Audio(decode=False)).to_parquet(str(folder / "train.parquet"))
+    return folder
+
+
+def test_a_weight_is_how_often_a_clip_is_seen():
+    sampler = Epochs([4, 10, 3], [1.0, 0.5, 2.0], seed=1)
+    seen = []
+    for epoch in range(40):
+        sampler.epoch = epoch
+        keys = list(sampler)
+        assert len(keys) == len(sampler) == len(set(keys)) == 4 + 5 + 6
+        assert [key.clip for key in keys] != sorted(key.clip for key in keys)
+        seen.append([key.clip for key in keys])
+    for clip_ in range(4):
+        assert all(keys.count(clip_) == 1 for keys in seen)
+    for clip_ in range(14, 17):
+        assert all(keys.count(clip_) == 2 for keys in seen)
+    halves = [frozenset(c for c in keys if 4 <= c < 14) for keys in seen]
+    assert all(len(half) == 5 for half in halves)
+    assert len(set(halves)) > 30  # drawn anew
+    for clip_ in range(4, 14):
+        assert 8 <= sum(clip_ in half for half in halves) <= 32
+
+
+def test_mixing_changes_nothing_in_the_examples_of_the_first(few, other, tiny):
+    config = Config(dataset="d", augment=1.0)
+    parts = [
+        Part(str(path), data.fitting(data.load(str(path)), "train", tiny, "text"), weight)
+        for path, weight in ((few, 1.0), (other, 0.5))
+    ]
+    alone, mixed = Clips(parts[:1], tiny, config), Clips(parts, tiny, config)
+    assert len(alone) == 16
+    assert len(mixed) == 16 + 4
+    for key in alone.sampler(config):
+        assert (alone[key].samples == mixed[key].samples).all()
+
+
+def test_a_plain_dataset_of_another_language_keeps_its_language(plain, tiny):
+    splits = data.load(str(plain), any_speech=True)
+    fitting = data.fitting(splits, "train", tiny, "text")
+    assert fitting.seconds.tolist() == pytest.approx([0.4] * 10)
+    config = Config(dataset="d", timestamps=0.5, previous_text=1.0, join=0.5)
+    clips = Clips([Part("plain", fitting, language="en")], tiny, config)
+    english = tiny.tokenizer.convert_tokens_to_ids("<|en|>")
+    for key in clips.sampler(config):
+        labels = clips[key].labels.labels
+        assert labels[0] == english
+        assert tiny.labeller.text(labels) == f"big {key.clip}"
+    with pytest.raises(UserError, match="no column id"):
+        data.load(str(plain))  # the dataset that is scored on must have it all
+    with pytest.raises(UserError, match=r"no <\|xx\|>"):
+        Clips([Part("plain", fitting, language="xx")], tiny, config)
+    with pytest.raises(UserError, match="gives none of its 10 clips"):
+        Part("plain", fitting, weight=0.01)
+
+
+def test_a_mixed_training_says_what_it_learned(few, other, plain, tiny_folder, tmp_path):
+    config = Config(
+        dataset=str(few),
+        mix=(Mixed(str(other), 0.5), Mixed(str(plain), 0.2, "en")),
+        model=str(tiny_folder),
+        epochs=2,
+        batch_size=11,
+    )
+    result = train(config, tmp_path / "out")
+    assert result.steps == 2 * 2  # of 16 + 4 + 2 clips
+    again = tmp_path / "out/training.toml"
+    assert Config.read(again) == config
+    record = tomllib.loads(again.read_text(encoding="utf-8"))["provenance"]
+    assert record["clips"] == 16
+    assert [each["clips"] for each in record["mix"].values()] == [8, 10]
+    assert record["mix"][str(other)]["dataset_version"].startswith("sha256:")
+    found = json.loads((tmp_path / "out/metrics.json").read_text(encoding="utf-8"))
+    assert found["seen_recordings"] == ["test0"]
+    card = ModelCard.load(tmp_path / "out/README.md")
+    assert card.data.language == ["km", "en"]
+    assert f"- {plain.name} (version `sha256:" in card.text
+    assert "language en): 10 clips, 0.001 hours, each 0.2 times an epoch" in card.text
+    assert "tuned on Khmer with some en" in card.text
+    assert str(plain.parent) not in card.text
+    assert "also trained on: too good a score" in card.text
