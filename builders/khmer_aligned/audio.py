@@ -21,6 +21,7 @@ _SNDFILE = {".wav", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".aif", ".aiff", "
 _FFMPEG = {".m4a", ".m4b", ".mp4", ".aac", ".webm", ".mka", ".mkv"}
 SUFFIXES = frozenset(_SNDFILE | _FFMPEG)
 _BLOCK = 1 << 18  # samples a channel
+_LOUDEST = 16.0  # of full scale; what was mixed or decoded too loud stays well below
 
 
 def load(
@@ -49,6 +50,11 @@ def load(
         raise UserError(f"{name}: holds no audio{where}")
     if not np.isfinite(waveform).all():
         raise UserError(f"{name}: holds samples that are not numbers (NaN or infinite)")
+    peak = np.abs(waveform).max()
+    if peak > _LOUDEST:  # integers written as floats; clipped, nothing would be left of them
+        raise UserError(
+            f"{name}: holds samples of {peak:.3g} where 1 is full scale; scale them to [-1, 1]"
+        )
     return waveform
 
 
