@@ -153,3 +153,36 @@ def test_real_sentences_joined_without_spaces_between_words():
     assert len(found) > 0.8 * len(words)
     assert np.median(found) <= 0.03
     assert np.percentile(found, 90) <= 0.08
+
+
+def test_the_reading_that_was_spoken_is_kept(aligner, recordings, true_words):
+    """The same text, ៥-៦, over audio that says five to six in three ways."""
+
+    def said(name, word):
+        text = (recordings / f"{name}.txt").read_bytes().decode()
+        times = next((w[2], w[3]) for w in true_words(name) if text[w[0] : w[1]] == word)
+        samples = audio.load(recordings / f"{name}.ogg", name=name)
+        return samples[slice(*(round(second * SAMPLE_RATE) for second in times))]
+
+    farm = audio.load(recordings / "farm.ogg", name="farm")
+    text = (recordings / "farm.txt").read_bytes().decode()
+    end = text.index("។") + 1
+    (until,) = (w[2] for w in true_words("farm") if w[0] == end + 1)
+    first = farm[: round((until - 0.1) * SAMPLE_RATE)]
+    pause = np.zeros(SAMPLE_RATE // 20, np.float32)
+    five, six = said("market", "៥"), said("journey", "៦")
+    arrive = said("school", "មកដល់")
+    spoken = {
+        "ប្រាំ ដល់ ប្រាំមួយ": [five, arrive[len(arrive) // 2 :], six],
+        "ប្រាំ ទៅ ប្រាំមួយ": [five, said("school", "ទៅ"), six],
+        "ប្រាំ ប្រាំមួយ": [five, pause, six],
+    }
+    raw = text[:end] + " ៥-៦"
+    waveforms = [np.concatenate([first, pause, *parts, pause]) for parts in spoken.values()]
+    found = align.align(waveforms, [Transcript.from_text(raw)] * len(spoken), aligner)
+    for wanted, alignment in zip(spoken, found, strict=True):
+        words = [word.text for word in alignment.words if word.span[0] > end]
+        assert words == wanted.split()
+        assert [word.text for word in alignment.transcript.words][-len(words) :] == words
+        begin = (len(first) + len(pause) + len(five)) / SAMPLE_RATE
+        assert alignment.words[-len(words) + 1].start == pytest.approx(begin, abs=0.15)

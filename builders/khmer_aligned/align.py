@@ -1,8 +1,8 @@
 """Recordings and transcripts to words and tokens with time stamps and scores.
 
 Transcript -> labels, with a star wherever untranscribed audio may stand; waveform -> emissions;
-CTC forced alignment -> frames; the model's lateness taken off, word ends moved to where the
-speech falls quiet.
+CTC forced alignment -> frames, over every reading of the numbers; the model's lateness taken off,
+word ends moved to where the speech falls quiet.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from khmer_aligned import edges
-from khmer_aligned.aligners import viterbi
-from khmer_aligned.aligners.base import Aligner, Labels, frame_seconds
+from khmer_aligned.aligners.base import Aligner, frame_seconds
+from khmer_aligned.choose import BestPath, best_paths
 from khmer_aligned.edges import Energy
 from khmer_aligned.schema import SAMPLE_RATE, Span, UserError
-from khmer_aligned.text import Break, Transcript
+from khmer_aligned.target import Target, target
+from khmer_aligned.text import Transcript
 
 _FIRST_WORD_GAP = 0.2  # seconds without a token that make the next word a first one
 _SONORANTS = frozenset("mnlrvwy")
@@ -79,24 +80,19 @@ def align(
     What cannot be aligned gives its `UserError` in the place of an alignment, so that it costs
     none of the others.
     """
-    plans = [
-        _unheard(waveform) or _plan(transcript, aligner)
+    targets = [
+        _unheard(waveform) or target(transcript, aligner)
         for waveform, transcript in zip(waveforms, transcripts, strict=True)
     ]
-    wanted = [i for i, plan in enumerate(plans) if not isinstance(plan, UserError)]
+    results: list[Alignment | UserError] = list(targets)  # the errors among them stay
+    wanted = [i for i, each in enumerate(targets) if isinstance(each, Target)]
     emissions = aligner.emissions([waveforms[i] for i in wanted])
-    star = len(aligner.vocabulary)
-    results: list[Alignment | UserError] = list(plans)  # the errors among them stay
-    paths = viterbi.align_many(
-        [(emission, plans[i].ids) for i, emission in zip(wanted, emissions, strict=True)],
-        aligner.blank,
-        star,
-    )
+    paths = best_paths([(transcripts[i], targets[i]) for i in wanted], emissions, aligner)
     for i, emission, path in zip(wanted, emissions, paths, strict=True):
         if isinstance(path, UserError):
             results[i] = path
         else:
-            results[i] = _timed(waveforms[i], transcripts[i], plans[i], emission, path, aligner)
+            results[i] = _timed(waveforms[i], emission, path, aligner)
     return results
 
 
@@ -109,49 +105,14 @@ def _unheard(waveform: np.ndarray) -> UserError | None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """What the path is looked for: label ids (L,), and for each word its labels and their place."""
-
-    ids: np.ndarray
-    words: tuple[Labels, ...]
-    places: tuple[tuple[int, int], ...]  # of each word in ids; of its star where it has no labels
-    stars: np.ndarray  # places in ids of the stars between words
-
-
-def _plan(transcript: Transcript, aligner: Aligner) -> _Plan | UserError:
-    words = tuple(aligner.labels(word) for word in transcript.words)
-    if not any(labels.ids for labels in words):
-        if not transcript.raw.strip("\ufeff\u200b \t\r\n"):
-            return UserError("the transcript is empty")
-        return UserError(f"the transcript holds nothing that {aligner.name} can spell")
-    star = len(aligner.vocabulary)
-    ids, places, stars = [star], [], [0]
-    for word, labels in zip(transcript.words, words, strict=True):
-        places.append((len(ids), len(ids) + (len(labels.ids) or 1)))
-        ids.extend(labels.ids or (star,))
-        if word.break_after >= Break.SPACE:
-            stars.append(len(ids))
-            ids.append(star)
-    if stars[-1] != len(ids) - 1:
-        stars.append(len(ids))
-        ids.append(star)
-    return _Plan(np.array(ids, np.int32), words, tuple(places), np.array(stars))
-
-
 def _timed(
-    waveform: np.ndarray,
-    transcript: Transcript,
-    plan: _Plan,
-    emission: np.ndarray,
-    path: viterbi.Path,
-    aligner: Aligner,
+    waveform: np.ndarray, emission: np.ndarray, found: BestPath, aligner: Aligner
 ) -> Alignment:
+    transcript, target, spans = found.transcript, found.target, found.spans
     frame = frame_seconds(aligner)
     duration = len(waveform) / SAMPLE_RATE
-    spans = viterbi.merge(path, plan.ids)
     energy = edges.measure(waveform)
-    offset = edges.estimate_offset(energy, *_first_words(transcript, plan, spans, frame))
+    offset = edges.estimate_offset(energy, *_first_words(found, frame))
     offset = aligner.offset if offset is None else offset
     starts = np.clip(spans.start * frame - offset, 0, duration).tolist()
     ends = np.clip(spans.end * frame - offset, 0, duration).tolist()
@@ -159,20 +120,20 @@ def _timed(
     tokens: list[Timed] = []
     words: list[Timed] = []
     ranges = []
-    for word, labels, (lo, hi) in zip(transcript.words, plan.words, plan.places, strict=True):
+    for word, labels, (lo, hi) in zip(transcript.words, target.words, target.places, strict=True):
         begin = len(tokens)
         for k, text, span in zip(range(lo, hi), labels.texts, labels.spans, strict=False):
             tokens.append(Timed(text, starts[k], ends[k], float(spans.score[k]), span))
         ranges.append((begin, len(tokens)))
         score = float(spans.score[lo:hi].mean()) if labels.ids else 0.0
         words.append(Timed(word.text, starts[lo], ends[hi - 1], score, word.span))
-    heard = spans.end[plan.stars] > spans.start[plan.stars]
-    stars = np.array([(starts[k], ends[k]) for k in plan.stars[heard]]).reshape(-1, 2)
+    heard = spans.end[target.stars] > spans.start[target.stars]
+    stars = np.array([(starts[k], ends[k]) for k in target.stars[heard]]).reshape(-1, 2)
     return Alignment(
         transcript=transcript,
         words=tuple(_widened(words, stars, energy, duration)),
         tokens=tuple(tokens),
-        token_ids=np.concatenate([np.array(labels.ids, np.int32) for labels in plan.words]),
+        token_ids=np.concatenate([np.array(labels.ids, np.int32) for labels in target.words]),
         token_ranges=tuple(ranges),
         stars=stars,
         best=emission.argmax(axis=1).astype(np.int32),
@@ -184,13 +145,13 @@ def _timed(
     )
 
 
-def _first_words(
-    transcript: Transcript, plan: _Plan, spans: viterbi.Spans, frame: float
-) -> tuple[np.ndarray, np.ndarray]:
+def _first_words(found: BestPath, frame: float) -> tuple[np.ndarray, np.ndarray]:
     """Of the words that follow a stretch without tokens: start times as the model gives them (K,),
     and whether they begin with a sonorant (K,)."""
     starts, sonorant, reached = [], [], -np.inf
-    for word, labels, (lo, hi) in zip(transcript.words, plan.words, plan.places, strict=True):
+    spans, target = found.spans, found.target
+    words = found.transcript.words
+    for word, labels, (lo, hi) in zip(words, target.words, target.places, strict=True):
         if not labels.ids:
             continue
         start, end = spans.start[lo] * frame, spans.end[hi - 1] * frame
