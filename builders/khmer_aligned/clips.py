@@ -131,8 +131,8 @@ def _clip(
     return Clip(
         id=f"{row['id']}-{number:05d}",
         audio=audio.encode_flac(waveform[piece.start : piece.end]),
-        text=transcript.written(piece.first, piece.last),
-        spoken=transcript.spoken_text(piece.first, piece.last),
+        text=_one_line(transcript.written(piece.first, piece.last)),
+        spoken=_one_line(transcript.spoken_text(piece.first, piece.last)),
         words=[
             Word(word.text, word.start - start, word.end - start, word.score)
             for word in alignment.words[piece.first : piece.last]
@@ -144,6 +144,10 @@ def _clip(
         start=begin + start,
         end=begin + end,
     )
+
+
+def _one_line(text: str) -> str:
+    return text.replace("\n", " ")
 
 
 def _between(row: Row, alignment: align.Alignment, lo: int, hi: int) -> Iterator[Row]:

@@ -44,6 +44,12 @@ def test_words_and_what_they_were_read_from(hard):
     ]
 
 
+def test_a_bullet_stands_with_the_line_that_it_opens():
+    transcript = Transcript.from_text("ចំណុច៖\n- ខ្ញុំ (ទៅ)\n • «គាត់»\nក-ខ")
+    parts = [transcript.written(i, i + 1) for i in range(len(transcript.words))]
+    assert parts == ["ចំណុច៖", "- ខ្ញុំ", "(ទៅ)", "• «គាត់»", "ក-", "ខ"]
+
+
 def test_slots_tile_and_brackets_stay_with_their_words(hard):
     slots = [hard.raw[slice(*word.slot)] for word in hard.words]
     assert "".join(slots) == HARD

@@ -64,10 +64,10 @@ class Ambiguity:
 class Transcript:
     """A text at every level, from the raw characters to the words an aligner hears.
 
-    Slots: a word's slot starts where the word starts (or at the opening bracket or quote before
-    it) and ends where the next one's starts, so trailing punctuation and space belong to the word
-    before, and whatever precedes the first word to the first. Of the words of one number the last
-    takes the whole slot and the others an empty one at its start.
+    Slots: a word's slot starts where the word starts (or at the bullet, the opening bracket or
+    the quote before it) and ends where the next one's starts, so trailing punctuation and space
+    belong to the word before, and whatever precedes the first word to the first. Of the words of
+    one number the last takes the whole slot and the others an empty one at its start.
     """
 
     raw: str
@@ -120,6 +120,7 @@ class _Word:
 
 _TITLES = frozenset({"លោក", "លោកស្រី", "លោកជំទាវ", "ឯកឧត្តម", "អ្នកស្រី", "អ្នកនាង", "កញ្ញា", "សម្តេច"})
 _OPENING = frozenset("([{«‹“‘<「『")
+_BULLETS = frozenset("-*•·●○■□▪▶► ")  # before the first word of a line
 _BREAKS = (
     (re.compile(r"\A-\Z"), Break.NEVER),  # COVID-19
     (re.compile(r"\A/\Z"), Break.WORD),
@@ -206,6 +207,9 @@ class _Reader:
             start = bound = self.spoken_on_canonical.spans[word.start][0]
             while bound and _opens(text, bound - 1):
                 bound -= 1
+            line = text.rfind("\n", 0, bound) + 1
+            if _BULLETS.issuperset(text[line:bound]):
+                bound = line
             canonical.append(bound)
             raw.append(self.canonical.locate(bound, bound)[0])
             inside = word.unit is not None and word.unit == unit
