@@ -17,6 +17,7 @@ from khmer_aligned import audio
 from khmer_aligned.align import Alignment, align
 from khmer_aligned.aligners import viterbi
 from khmer_aligned.aligners.base import Aligner
+from khmer_aligned.quality import Thresholds
 from khmer_aligned.schema import SAMPLE_RATE, UserError
 from khmer_aligned.text import Transcript
 
@@ -38,8 +39,8 @@ def aligned(waveform: np.ndarray, text: str, aligner: Aligner) -> Alignment:
     return alignment
 
 
-def starts_of(alignment: Alignment) -> Starts:
-    return {word.span[0]: word.start for word in alignment.words}
+def starts_of(alignment: Alignment, min_score: float = 0.0) -> Starts:
+    return {word.span[0]: word.start for word in alignment.words if word.score >= min_score}
 
 
 def starts_by(peer: Callable, joined: Joined, aligner: Aligner) -> Starts | str:
@@ -126,6 +127,9 @@ def words(aligner: Aligner, data: Path) -> None:
         found = [differences(starts_of(a), p) for a, p in zip(ours, parts, strict=True)]
         print(f"\nSingle words of other voices, joined with {name}\n\n{HEAD}")
         print(row("khmer-aligned", np.concatenate(found)))
+        least = Thresholds().min_score
+        found = [differences(starts_of(a, least), p) for a, p in zip(ours, parts, strict=True)]
+        print(row(f"khmer-aligned, words that score {least} or more", np.concatenate(found)))
         peer = "torchaudio 2.11, the tutorial"
         theirs = [differences(starts_by(PEERS[peer], p, aligner), p) for p in parts]
         print(row(peer, np.concatenate(theirs)))
