@@ -70,6 +70,7 @@ def test_real_text_survives_whispers_tokenizer():
     assert (labeller.end, labeller.start, labeller.language) == (50257, 50258, 50323)
     assert (labeller.task, labeller.no_timestamps) == (50359, 50363)
     assert len(labeller.languages) == 99
+    assert labeller.text_ids(" ") == [220]  # suppressed at the beginning, as in the checkpoints
     texts = (SHARED / "data/text/ntrex_khm_1-1000.txt").read_text(encoding="utf-8").splitlines()
     for path in (SHARED / "data").rglob("metadata.csv"):
         with path.open(encoding="utf-8", newline="") as file:

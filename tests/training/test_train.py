@@ -119,6 +119,9 @@ def test_pipeline_generate_and_the_reloaded_model_agree(trained, dataset):
     assert (config.language, config.task) == ("km", "transcribe")
     assert config.lang_to_id["<|km|>"] == whisper.labeller.language
     assert config.max_length == 64
+    # A model config has those of the English-only Whisper, here outside of the vocabulary.
+    assert config.begin_suppress_tokens == [*whisper.labeller.text_ids(" "), whisper.labeller.end]
+    assert max(config.suppress_tokens) < whisper.model.config.vocab_size
     pipe = pipeline("automatic-speech-recognition", str(trained.folder), device="cpu")
     rows = data.load(str(dataset)).get("test")
     for line, row in list(zip(lines, rows, strict=True))[:4]:

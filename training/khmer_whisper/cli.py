@@ -17,6 +17,7 @@ import click
 from khmer_aligned.schema import UserError
 from khmer_whisper.config import Config, Mixed
 
+QUANTIZATIONS = ("float32", "float16", "bfloat16", "int8", "int8_float32")
 FORMATS = ("txt", "json", "srt", "vtt")
 
 
@@ -134,6 +135,36 @@ def evaluate(model: str, dataset: str, split: str, batch_size: int, out: Path | 
         text = json.dumps(report, ensure_ascii=False, indent=2) + "\n"
         (out / "metrics.json").write_text(text, encoding="utf-8")
     click.echo(_table(split, {model: found.scores}))
+
+
+@main.command()
+@click.argument("model")
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option("--dataset", help="Compare on its test split; by default the model's own dataset's.")
+@click.option(
+    "--quantization",
+    type=click.Choice(QUANTIZATIONS),
+    default="float32",
+    show_default=True,
+    help="How the weights are stored: smaller, faster and less exact than float32.",
+)
+@click.option("--clips", type=click.IntRange(1), help="Compare on the first of them only.")
+@click.option("--batch-size", default=8, show_default=True)
+@plain_errors
+def export(model: str, out: Path, dataset: str | None, quantization: str, **options) -> None:
+    """Write MODEL for CTranslate2 (faster-whisper) into the folder OUT.
+
+    Both are decoded and compared; an export that hears something else is not written. Needs
+    khmer-aligned[ctranslate2].
+    """
+    from khmer_whisper.export import export as run
+
+    done = run(model, out, dataset, quantization, **options)
+    click.echo(
+        _table(done.split, {"original": done.original.scores, "export": done.exported.scores})
+    )
+    click.echo(f"{done.same} of {len(done.original.predictions)} clips are the same text")
+    click.echo(f"\nModel folder: {out}")
 
 
 @main.command()

@@ -61,6 +61,17 @@ def scored(splits: Splits, split: str, whisper: Whisper) -> Fitting:
     return clips
 
 
+def scored_split(splits: Splits) -> str:
+    """The split to score on: test, else validation. Raises UserError when there is neither."""
+    for name in ("test", "validation"):
+        if splits.get(name) is not None:
+            return name
+    raise UserError(
+        f"{splits.source.path}: has neither a test nor a validation split to score on; build it "
+        "from more recordings"
+    )
+
+
 def score(predictions: Sequence[Prediction]) -> metrics.Scores:
     """The scores of predictions, with intervals over their recordings."""
     return metrics.score(

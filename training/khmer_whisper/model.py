@@ -101,7 +101,9 @@ def generation_config(
         max_length=model.config.max_target_positions,
         return_timestamps=False,
         suppress_tokens=before.suppress_tokens or labeller.unspoken,
-        begin_suppress_tokens=before.begin_suppress_tokens or [labeller.end],
+        # Not the model's: a config without them has those of the English-only Whisper, which lie
+        # outside a small vocabulary, and CTranslate2 writes where they point.
+        begin_suppress_tokens=[*labeller.text_ids(" "), labeller.end],
     )
     if getattr(before, "alignment_heads", None):
         config.alignment_heads = before.alignment_heads

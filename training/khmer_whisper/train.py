@@ -21,7 +21,16 @@ from khmer_whisper import model as models
 from khmer_whisper.card import write_card
 from khmer_whisper.config import Config, Mixed
 from khmer_whisper.data import LeftOut, Splits
-from khmer_whisper.evaluate import Evaluation, compare, evaluate, named, report, score, versions
+from khmer_whisper.evaluate import (
+    Evaluation,
+    compare,
+    evaluate,
+    named,
+    report,
+    score,
+    scored_split,
+    versions,
+)
 from khmer_whisper.mix import Clips, Part
 from khmer_whisper.model import Whisper
 from khmer_whisper.stream import StreamedClips
@@ -69,7 +78,7 @@ def train(config: Config, out: Path) -> Result:
         checkpoints = _prepare_folder(out, pinned)
 
     clips = _training_clips([splits, *mixed], whisper, pinned)
-    split = _scored_split(splits)
+    split = scored_split(splits)
     base = _base_scores(whisper, splits, split, pinned, checkpoints)
     whisper, trainer = _trained(whisper, splits, clips, pinned, checkpoints)
     tuned = evaluate(whisper, splits, split, pinned.batch_size, "scoring the tuned model")
@@ -147,16 +156,6 @@ def _training_clips(
             )
         parts.append(Part(each.name, fitting, each.weight, each.language))
     return (StreamedClips if config.streaming else Clips)(parts, whisper, config)
-
-
-def _scored_split(splits: Splits) -> str:
-    for name in ("test", "validation"):
-        if splits.get(name) is not None:
-            return name
-    raise UserError(
-        f"{splits.source.path}: has neither a test nor a validation split to score on; build it "
-        "from more recordings"
-    )
 
 
 def _seen(splits: Splits, scored: str, mixed: list[Splits]) -> list[str]:
