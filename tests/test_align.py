@@ -59,9 +59,30 @@ def test_what_was_not_said_and_what_was_not_written_are_reported(aligned):
     said_more = quality.doubts(aligned["market"], limits)
     assert [d.reason for d in said_more] == [quality.UNTRANSCRIBED]
     assert said_more[0].end - said_more[0].start > 2
-    said_less = quality.doubts(aligned["school"], limits)
-    assert [d.reason for d in said_less] == ["low alignment score"]
+    (unspoken,) = quality.doubts(aligned["school"], limits)
+    assert unspoken.reason == quality.GIVEN_UP
+    raw = aligned["school"].transcript.raw
+    assert raw[slice(*unspoken.span)] == "ពួកគេស្រលាញ់សាលា និងមិត្តភក្តិ"
     assert quality.doubts(aligned["farm"], limits) == []
+
+
+def test_of_exchanged_lines_one_is_given_up_and_no_other_is_touched(aligned, aligner, recordings):
+    raw = aligned["farm"].transcript.raw
+    sentences = raw.split("។ ")
+    sentences[1], sentences[2] = sentences[2], sentences[1]
+    farm = audio.load(recordings / "farm.ogg", name="farm")
+    (found,) = align.align([farm], [Transcript.from_text("។ ".join(sentences))], aligner)
+    doubts = quality.doubts(found, quality.Thresholds())
+    (unspoken,) = [doubt for doubt in doubts if doubt.reason == quality.GIVEN_UP]
+    (spoken,) = [doubt for doubt in doubts if doubt.reason == quality.UNTRANSCRIBED]
+    assert found.transcript.raw[slice(*unspoken.span)] in sentences[1:3]
+    behind = 2 + len("។ ".join(sentences[:3]))
+    starts = [
+        [word.start for word in alignment.words if word.span[0] >= behind]
+        for alignment in (found, aligned["farm"])
+    ]
+    assert len(starts[0]) > 50
+    assert starts[0] == pytest.approx(starts[1], abs=0.05)
 
 
 def test_a_late_model_is_found_out(aligned, recordings, aligner):

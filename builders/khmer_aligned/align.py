@@ -7,18 +7,21 @@ word ends moved to where the speech falls quiet.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from khmer_aligned import edges
+from khmer_aligned.aligners import viterbi
 from khmer_aligned.aligners.base import Aligner, frame_seconds
 from khmer_aligned.choose import BestPath, best_paths
 from khmer_aligned.edges import Energy
 from khmer_aligned.schema import SAMPLE_RATE, Span, UserError
-from khmer_aligned.target import Target, target
+from khmer_aligned.target import Target, target, within
 from khmer_aligned.text import Transcript
+from khmer_aligned.unspoken import GivenUp, give_up
 
 _FIRST_WORD_GAP = 0.2  # seconds without a token that make the next word a first one
 _SONORANTS = frozenset("mnlrvwy")
@@ -45,8 +48,9 @@ class Alignment:
     A word without labels (a symbol, an emoji) has score 0 and, if nothing was heard there, no
     length. `tokens` holds the labels of all words in order, those of word k at
     `token_ranges[k]`. `stars` are seconds (S, 2) of audio that the transcript does not hold,
-    between words. `best` is the model's best label at each frame, (T,), for comparing what it
-    hears with what it was told.
+    between words. The words of the phrases that were `given_up` have score 0 and no length. `best`
+    is the model's best label at each frame, (T,), for comparing what it hears with what it was
+    told.
     """
 
     transcript: Transcript
@@ -55,6 +59,7 @@ class Alignment:
     token_ids: np.ndarray  # int32, as tokens
     token_ranges: tuple[tuple[int, int], ...]
     stars: np.ndarray
+    given_up: tuple[GivenUp, ...]
     best: np.ndarray
     blank: int
     frame: float  # seconds
@@ -62,14 +67,17 @@ class Alignment:
     energy: Energy
     duration: float  # seconds
 
+    def lost(self, word: int) -> GivenUp | None:
+        """The phrase of word `word`, where it was given up."""
+        position = self.words[word].span[0]
+        k = bisect_right(self.given_up, position, key=lambda each: each.span[0]) - 1
+        return self.given_up[k] if k >= 0 and position < self.given_up[k].span[1] else None
+
     def heard(self, start: float, end: float) -> list[int]:
         """The model's own labels between two times: best of each frame, merged, no blanks."""
         lo = max(0, round((start + self.offset) / self.frame))
         hi = max(lo, round((end + self.offset) / self.frame))
-        best = self.best[lo:hi]
-        fresh = np.ones(len(best), bool)
-        fresh[1:] = best[1:] != best[:-1]
-        return best[fresh & (best != self.blank)].tolist()
+        return viterbi.collapse(self.best[lo:hi], self.blank).tolist()
 
 
 def align(
@@ -88,11 +96,12 @@ def align(
     wanted = [i for i, each in enumerate(targets) if isinstance(each, Target)]
     emissions = aligner.emissions([waveforms[i] for i in wanted])
     paths = best_paths([(transcripts[i], targets[i]) for i in wanted], emissions, aligner)
-    for i, emission, path in zip(wanted, emissions, paths, strict=True):
+    paths, given_up = give_up(paths, emissions, aligner)
+    for i, path, lost in zip(wanted, paths, given_up, strict=True):
         if isinstance(path, UserError):
             results[i] = path
         else:
-            results[i] = _timed(waveforms[i], emission, path, aligner)
+            results[i] = _timed(waveforms[i], path, lost, aligner)
     return results
 
 
@@ -106,9 +115,9 @@ def _unheard(waveform: np.ndarray) -> UserError | None:
 
 
 def _timed(
-    waveform: np.ndarray, emission: np.ndarray, found: BestPath, aligner: Aligner
+    waveform: np.ndarray, found: BestPath, given_up: tuple[GivenUp, ...], aligner: Aligner
 ) -> Alignment:
-    transcript, target, spans = found.transcript, found.target, found.spans
+    target, spans = found.target, found.spans
     frame = frame_seconds(aligner)
     duration = len(waveform) / SAMPLE_RATE
     energy = edges.measure(waveform)
@@ -120,7 +129,8 @@ def _timed(
     tokens: list[Timed] = []
     words: list[Timed] = []
     ranges = []
-    for word, labels, (lo, hi) in zip(transcript.words, target.words, target.places, strict=True):
+    told = found.transcript.words
+    for word, labels, (lo, hi) in zip(told, target.words, target.places, strict=True):
         begin = len(tokens)
         for k, text, span in zip(range(lo, hi), labels.texts, labels.spans, strict=False):
             tokens.append(Timed(text, starts[k], ends[k], float(spans.score[k]), span))
@@ -129,14 +139,16 @@ def _timed(
         words.append(Timed(word.text, starts[lo], ends[hi - 1], score, word.span))
     heard = spans.end[target.stars] > spans.start[target.stars]
     stars = np.array([(starts[k], ends[k]) for k in target.stars[heard]]).reshape(-1, 2)
+    words = _widened(words, target, stars, energy, duration)
     return Alignment(
-        transcript=transcript,
-        words=tuple(_widened(words, stars, energy, duration)),
+        transcript=found.transcript,
+        words=tuple(words),
         tokens=tuple(tokens),
         token_ids=np.concatenate([np.array(labels.ids, np.int32) for labels in target.words]),
         token_ranges=tuple(ranges),
         stars=stars,
-        best=emission.argmax(axis=1).astype(np.int32),
+        given_up=given_up,
+        best=found.heard,
         blank=aligner.blank,
         frame=frame,
         offset=offset,
@@ -162,18 +174,30 @@ def _first_words(found: BestPath, frame: float) -> tuple[np.ndarray, np.ndarray]
     return np.array(starts), np.array(sonorant, bool)
 
 
-def _widened(words: list[Timed], stars: np.ndarray, energy: Energy, duration: float) -> list[Timed]:
+def _widened(
+    words: list[Timed], target: Target, stars: np.ndarray, energy: Energy, duration: float
+) -> list[Timed]:
     """Word ends moved from the last peak to where the speech falls quiet or the next word starts.
 
-    Untranscribed audio behind a word is not given to it.
+    Untranscribed audio behind a word is not given to it. Words that were given up stand together
+    where such audio begins, else in the quiet between their neighbours.
     """
-    widened = []
-    for k, word in enumerate(words):
-        limit = words[k + 1].start if k + 1 < len(words) else duration
-        limit = min(limit, word.end + _MAX_WIDENING)
-        star = np.searchsorted(stars[:, 0], word.start)
-        if star < len(stars):
-            limit = min(limit, float(stars[star, 0]))
-        end = energy.falls(word.end, limit) if limit > word.end else word.end
-        widened.append(Timed(word.text, word.start, end, word.score, word.span))
+    omitted = [within(target.omitted, word.span[0]) for word in words]
+    following = [*(word.start for word in words[1:]), duration]
+    for k in reversed(range(len(words) - 1)):
+        if omitted[k + 1]:
+            following[k] = following[k + 1]
+    widened: list[Timed] = []
+    for word, lost, after in zip(words, omitted, following, strict=True):
+        k = np.searchsorted(stars[:, 0], word.start)
+        star = float(stars[k, 0]) if k < len(stars) else duration
+        if lost:
+            before = widened[-1].end if widened else 0.0
+            moment = star if star < after else energy.quietest(before, after)
+            moment = min(max(before, moment), after)
+            widened.append(replace(word, start=moment, end=moment))
+        else:
+            limit = min(after, word.end + _MAX_WIDENING, star)
+            end = energy.falls(word.end, limit) if limit > word.end else word.end
+            widened.append(replace(word, end=end))
     return widened

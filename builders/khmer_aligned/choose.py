@@ -15,7 +15,7 @@ import numpy as np
 from khmer_aligned.aligners import viterbi
 from khmer_aligned.aligners.base import Aligner, frame_seconds
 from khmer_aligned.schema import Span, UserError
-from khmer_aligned.target import Target, star_of, target
+from khmer_aligned.target import Target, star_of, target, within
 from khmer_aligned.text import Ambiguity, Transcript
 
 # Seconds of words on either side that may move: a long reading in place of a short one had pushed
@@ -32,6 +32,7 @@ class BestPath:
     target: Target
     score: float  # of the path, nats
     spans: viterbi.Spans
+    heard: np.ndarray  # int32 (T,), the model's best label at each frame
 
 
 def best_paths(
@@ -51,7 +52,7 @@ def best_paths(
                 better := _better_readings(found[i], emissions[i], aligner)
             ):
                 reread = found[i].transcript.reread(better)
-                other[i] = reread, target(reread, aligner)
+                other[i] = reread, target(reread, aligner, found[i].target.omitted)
         paths = _paths(list(other.values()), [emissions[i] for i in other], aligner)
         unsettled = []
         for i, path in zip(other, paths, strict=True):
@@ -69,8 +70,14 @@ def _paths(
     return [
         path
         if isinstance(path, UserError)
-        else BestPath(transcript, own, path.score, viterbi.merge(path, own.ids))
-        for path, (transcript, own) in zip(paths, told, strict=True)
+        else BestPath(
+            transcript,
+            own,
+            path.score,
+            viterbi.merge(path, own.ids),
+            emission.argmax(axis=1).astype(np.int32),
+        )
+        for path, (transcript, own), emission in zip(paths, told, emissions, strict=True)
     ]
 
 
@@ -81,6 +88,8 @@ def _better_readings(path: BestPath, emission: np.ndarray, aligner: Aligner) -> 
     """
     better = {}
     for ambiguity in path.transcript.ambiguities:
+        if within(path.target.omitted, ambiguity.span[0]):
+            continue
         found = _scores(ambiguity, path, emission, aligner)
         best = int(np.argmax(found))
         if found[best] > found[ambiguity.chosen]:

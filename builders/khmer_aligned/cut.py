@@ -104,12 +104,14 @@ def _places(alignment: Alignment, samples: int) -> list[_Place]:
         before, after = words[k - 1], words[k]
         strength = alignment.transcript.words[k - 1].break_after
         gap = after.start - before.end
-        if strength == Break.NEVER or gap < MIN_PAUSE:
+        # What was given up stays by itself.
+        apart = (alignment.lost(k - 1) is None) != (alignment.lost(k) is None)
+        if (strength == Break.NEVER or gap < MIN_PAUSE) and not apart:
             continue
         stars = alignment.stars
         near = stars[(stars[:, 1] > before.end) & (stars[:, 0] < after.start)]
         untranscribed = sum(alignment.energy.speech_seconds(*star) for star in near)
-        must = gap > MAX_SILENCE or untranscribed > MAX_STAR
+        must = apart or gap > MAX_SILENCE or untranscribed > MAX_STAR
         moment = alignment.energy.quietest(before.end, after.start)
         places.append(_Place(k, round(moment * SAMPLE_RATE), strength, must))
     places.append(_Place(len(words), samples, Break.PARAGRAPH, True))

@@ -7,7 +7,7 @@ path is, where it is worst, and how far the model's own hearing is from what it 
 from __future__ import annotations
 
 from bisect import bisect_left
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import groupby
 
 import numpy as np
@@ -20,6 +20,7 @@ from khmer_aligned.schema import SAMPLE_RATE, Span
 WORST_TOKENS = 15  # about a second of speech
 MAX_UNTRANSCRIBED = 0.3  # seconds of speech without text that are worth a word
 UNTRANSCRIBED = "speech that is not in the transcript"
+GIVEN_UP = "not spoken where the transcript has it"
 
 Verdict = bool | tuple[bool, str]
 
@@ -45,11 +46,13 @@ class Figures:
     score: float  # mean probability of the tokens
     worst: float  # lowest mean over WORST_TOKENS tokens in a row
     distance: float  # edits from the model's own labels to the transcript's, per label
+    star: float  # share of the seconds that untranscribed audio takes
     unspelled: float  # share of words without a label
     rate: float  # spoken characters a second
     longest: float  # seconds of the longest token
     tokens: int  # labels of Whisper
     fits: bool  # within the budget of tokens and seconds
+    given_up: bool = False  # and score, worst and distance are those of where it had been put
 
     def as_row(self) -> dict[str, float]:
         return {name: round(value, 4) for name, value in asdict(self).items()}
@@ -61,26 +64,42 @@ def measure(alignment: Alignment, piece: Piece) -> Figures:
     lo, hi = alignment.token_ranges[first][0], alignment.token_ranges[last - 1][1]
     scores = np.array([token.score for token in alignment.tokens[lo:hi]] or [0.0])
     told = alignment.token_ids[lo:hi].tolist()
-    heard = alignment.heard(piece.start / SAMPLE_RATE, piece.end / SAMPLE_RATE)
-    distance = Levenshtein.distance(told, heard) / max(1, len(told))
+    start, end = piece.start / SAMPLE_RATE, piece.end / SAMPLE_RATE
+    distance = Levenshtein.distance(told, alignment.heard(start, end)) / max(1, len(told))
     unspelled = sum(a == b for a, b in alignment.token_ranges[first:last])
+    stars = np.clip(alignment.stars, start, end)
     speech = alignment.words[last - 1].end - alignment.words[first].start
     letters = len("".join(word.text for word in alignment.words[first:last]))
-    return Figures(
-        seconds=(piece.end - piece.start) / SAMPLE_RATE,
+    figures = Figures(
+        seconds=end - start,
         score=float(scores.mean()),
         worst=float(_running_mean(scores).min()),
         distance=distance,
+        star=float((stars[:, 1] - stars[:, 0]).sum()) / max(end - start, 1e-3),
         unspelled=unspelled / (last - first),
         rate=letters / max(speech, 1e-3),
         longest=max((t.end - t.start for t in alignment.tokens[lo:hi]), default=0.0),
         tokens=piece.tokens,
         fits=piece.fits,
     )
+    lost = [each for each in map(alignment.lost, range(first, last)) if each]
+    if not lost:
+        return figures
+    return replace(
+        figures,
+        score=float(np.mean([each.score for each in lost])),
+        worst=min(each.score for each in lost),
+        distance=float(np.mean([each.distance for each in lost])),
+        unspelled=0.0,
+        rate=0.0,
+        given_up=True,
+    )
 
 
 def judge(figures: Figures, limits: Thresholds) -> Verdict:
     """`True` to keep, or `(False, reason)`."""
+    if figures.given_up:
+        return False, GIVEN_UP
     if figures.seconds < limits.min_seconds:
         return False, "too short"
     if figures.unspelled > limits.max_unspelled:
@@ -113,9 +132,14 @@ def doubts(alignment: Alignment, limits: Thresholds) -> list[Doubt]:
     words, ranges = alignment.words, alignment.token_ranges
     found = [
         Doubt(word.span, word.start, word.end, "the aligner cannot spell it")
-        for word, (lo, hi) in zip(words, ranges, strict=True)
-        if lo == hi
+        for k, (word, (lo, hi)) in enumerate(zip(words, ranges, strict=True))
+        if lo == hi and alignment.lost(k) is None
     ]
+    for given_up, group in groupby(range(len(words)), key=lambda k: alignment.lost(k) is not None):
+        if given_up:
+            own = [words[k] for k in group]
+            span = own[0].span[0], own[-1].span[1]
+            found.append(Doubt(span, own[0].start, own[0].start, GIVEN_UP))
     scores = np.array([token.score for token in alignment.tokens])
     means = _running_mean(scores)
     low = np.zeros(len(scores), bool)

@@ -7,7 +7,12 @@ from math import prod
 
 import numpy as np
 import torch
-from transformers import AutoFeatureExtractor, AutoModelForCTC, AutoTokenizer
+from transformers import (
+    AutoFeatureExtractor,
+    AutoModelForCTC,
+    AutoTokenizer,
+    SeamlessM4TFeatureExtractor,
+)
 from transformers.utils.logging import disable_progress_bar
 
 from khmer_aligned import hub
@@ -18,6 +23,8 @@ from khmer_aligned.text import SpokenWord
 
 _CONSONANTS = [chr(c) for c in range(0x1780, 0x17A3)]
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
+_KALDI_LENGTH, _KALDI_HOP = 400, 160  # samples of a frame of log-mel features, and between two
+_BLOCK_SECONDS = 60
 _PROBE_STEPS = 480  # divisible by every subsampling in use: 2, 3, 4, 5, 6, 8
 
 
@@ -75,6 +82,8 @@ class CtcAligner:
         name = self._extractor.model_input_names[0]
 
         def prepare(waveform: np.ndarray) -> np.ndarray:
+            if isinstance(self._extractor, SeamlessM4TFeatureExtractor):
+                return _log_mel(self._extractor, waveform)
             # One call per recording: extractors normalize over whatever they are given.
             features = self._extractor(waveform, sampling_rate=SAMPLE_RATE, return_tensors="np")
             return features[name][0]
@@ -106,3 +115,31 @@ class CtcAligner:
             )
         stride = _PROBE_STEPS // frames
         return FrontEnd(prepare, forward, step, stride, stride, masks_padding=True)
+
+
+def _log_mel(extractor: SeamlessM4TFeatureExtractor, waveform: np.ndarray) -> np.ndarray:
+    """What the extractor gives for a waveform (n,), float32 (N, bins * stride), block by block.
+
+    Called on the whole recording it holds all its spectra at once, 8 GB for three hours. A frame
+    depends on its own samples alone; only the normalization is over the recording.
+    """
+    bins, stride = extractor.num_mel_bins, extractor.stride
+    frames = max(0, (len(waveform) - _KALDI_LENGTH) // _KALDI_HOP + 1)
+    block = _BLOCK_SECONDS * SAMPLE_RATE // _KALDI_HOP // (2 * stride) * (2 * stride)
+    parts = [np.zeros((0, bins * stride), np.float32)]
+    for first in range(0, frames, block):
+        last = min(first + block, frames) - 1
+        own = waveform[first * _KALDI_HOP : last * _KALDI_HOP + _KALDI_LENGTH]
+        features = extractor(
+            own, sampling_rate=SAMPLE_RATE, do_normalize_per_mel_bins=False, return_tensors="np"
+        )
+        parts.append(features["input_features"][0])
+    stacked = np.concatenate(parts)
+    single = stacked.reshape(-1, bins)
+    single[frames:] = extractor.padding_value
+    heard = single[:frames]
+    if frames:
+        heard -= heard.mean(axis=0, dtype=np.float64)
+        squares = np.einsum("ij,ij->j", heard, heard, dtype=np.float64)
+        heard /= np.sqrt(squares / max(1, frames - 1) + 1e-7)
+    return stacked

@@ -149,6 +149,13 @@ def merge(path: Path, labels: np.ndarray) -> Spans:
     return Spans(start, end, score)
 
 
+def collapse(best: np.ndarray, blank: int) -> np.ndarray:
+    """Greedy decoding: the best label of each frame (T,), repeats merged and blanks left out."""
+    fresh = np.ones(len(best), bool)
+    fresh[1:] = best[1:] != best[:-1]
+    return best[fresh & (best != blank)]
+
+
 def _checked(
     log_probs: np.ndarray, labels: np.ndarray, blank: int, star: int | None
 ) -> tuple[np.ndarray, np.ndarray]:
