@@ -7,6 +7,7 @@ from khmer_aligned.schema import UserError
 from khmer_whisper import data
 from khmer_whisper.config import Config
 from khmer_whisper.data import Splits
+from khmer_whisper.examples import phrases
 from khmer_whisper.labels import IGNORED
 from khmer_whisper.mix import Clips, Epochs, Key, Part
 
@@ -155,3 +156,45 @@ def test_a_missing_column_and_unreadable_audio_are_named(tmp_path, tiny):
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match="empty: cannot be loaded"):
         data.load(str(tmp_path / "empty"))
+
+
+def spoken_clip(pause: float, **changes) -> dict:
+    """ទៅផ្សារ ទិញត្រី។ ទៅផ្ទះ, with a pause after the first phrase."""
+    words = [("ទៅ", 0.0), ("ផ្សារ", 0.2), ("ទិញ", 0.5 + pause), ("ត្រី", 0.7 + pause)]
+    words += [("ទៅ", 0.9 + pause), ("ផ្ទះ", 1.1 + pause)]
+    times = [{"text": w, "start": t, "end": t + 0.2, "score": 0.9} for w, t in words]
+    return {
+        "text": "ទៅផ្សារ ទិញត្រី។ ទៅផ្ទះ",
+        "spoken": "ទៅផ្សារ ទិញត្រី។ ទៅផ្ទះ",
+        "words": times,
+        "duration": 1.5 + pause,
+    } | changes
+
+
+def test_a_clip_is_split_into_the_phrases_of_its_speaker():
+    found = phrases(spoken_clip(pause=0.3), "text")
+    assert [s.text for s in found] == ["ទៅផ្សារ", "ទិញត្រី។", "ទៅផ្ទះ"]
+    times = [time for s in found for time in (s.start, s.end)]
+    assert times == pytest.approx([0.0, 0.4, 0.8, 1.2, 1.2, 1.6])
+    # A space that nobody pauses at ends no phrase; a sentence does.
+    assert [s.text for s in phrases(spoken_clip(0.0), "text")] == ["ទៅផ្សារ ទិញត្រី។", "ទៅផ្ទះ"]
+
+
+def test_a_clip_read_otherwise_stays_whole():
+    other = spoken_clip(0.3)
+    other["words"][0]["text"] = "ទើប"  # the aligner heard another reading
+    for row in (other, spoken_clip(0.3, words=[])):
+        found = phrases(row, "text")
+        assert [s.text for s in found] == [row["text"]]
+    assert (found[0].start, found[0].end) == (0.0, 1.8)
+
+
+def test_numbers_stand_in_their_phrase_as_they_are_written(tiny):
+    times = [("ទិញ", 0.0), ("ដប់", 0.2), ("ប្រាំបី", 0.4), ("ត្រី", 0.9)]
+    words = [{"text": w, "start": t, "end": t + 0.2, "score": 0.9} for w, t in times]
+    row = spoken_clip(0.0, text="ទិញ១៨ ត្រី", spoken="ទិញដប់ប្រាំបី ត្រី", words=words)
+    assert [s.text for s in phrases(row, "text")] == ["ទិញ១៨", "ត្រី"]
+    assert [s.text for s in phrases(row, "spoken")] == ["ទិញដប់ប្រាំបី", "ត្រី"]
+    labels = tiny.labeller.timed(phrases(row, "text")).labels
+    first = tiny.labeller.first_timestamp
+    assert [round((i - first) * 0.02, 2) for i in labels if i >= first] == [0.0, 0.6, 0.9, 1.1]
