@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,9 @@ OUTCOME_FEATURES = Features(
     }
 )
 
+# Of transcript that goes through the model at once: some seven minutes.
+_GROUP_CHARACTERS = 5_000
+
 Row = dict[str, Any]
 
 
@@ -58,16 +61,27 @@ class MakeClips:
         if self._loaded is None:
             aligner = aligners.load(self.aligner, rank=rank, offset=self.offset)
             self._loaded = aligner, TokenCounter(self.tokenizer)
-        aligner, _ = self._loaded
         rows = [
             dict(zip(batch, values, strict=True)) for values in zip(*batch.values(), strict=True)
         ]
-        with ThreadPoolExecutor() as threads:  # decoding releases the GIL
-            waveforms = list(threads.map(_load, rows))
+        # Decoding runs ahead, and of two groups one is aligned and cut while the other has the
+        # model: decoders, models and paths release the GIL.
+        with ThreadPoolExecutor() as decoders, ThreadPoolExecutor(2) as groups:
+            waveforms = [decoders.submit(_load, row) for row in rows]
+            outcomes = list(
+                groups.map(lambda part: self._outcomes(rows[part], waveforms[part]), _groups(rows))
+            )
+        found = [outcome for group in outcomes for outcome in group]
+        return {name: [outcome.get(name) for outcome in found] for name in OUTCOME_FEATURES}
+
+    def _outcomes(
+        self, rows: list[Row], decoded: list[Future[np.ndarray | UserError]]
+    ) -> list[Row]:
+        waveforms = [each.result() for each in decoded]
         transcripts = [Transcript.from_text(row["text"]) for row in rows]
         readable = [i for i, w in enumerate(waveforms) if not isinstance(w, UserError)]
         aligned = align.align(
-            [waveforms[i] for i in readable], [transcripts[i] for i in readable], aligner
+            [waveforms[i] for i in readable], [transcripts[i] for i in readable], self._loaded[0]
         )
         alignments: list[align.Alignment | UserError] = list(waveforms)
         for i, alignment in zip(readable, aligned, strict=True):
@@ -82,7 +96,7 @@ class MakeClips:
                 own = list(self._clips(row, waveform, alignment))
             own[0] |= {"recording_samples": samples, "recording_characters": len(row["text"])}
             outcomes.extend(own)
-        return {name: [outcome.get(name) for outcome in outcomes] for name in OUTCOME_FEATURES}
+        return outcomes
 
     def _clips(self, row: Row, waveform: np.ndarray, alignment: align.Alignment) -> Iterator[Row]:
         """The pieces of one recording and the quiet between them, in order."""
@@ -105,6 +119,17 @@ class MakeClips:
             yield outcome | {"samples": hi - lo, "characters": raw_end - raw_start}
             reached = hi
         yield from _between(row, alignment, reached, len(waveform))
+
+
+def _groups(rows: list[Row]) -> list[slice]:
+    """Rows that go through the model together: about `_GROUP_CHARACTERS`, one row at least."""
+    groups, start, characters = [], 0, 0
+    for i, row in enumerate(rows):
+        characters += len(row["text"])
+        if characters >= _GROUP_CHARACTERS or i + 1 == len(rows):
+            groups.append(slice(start, i + 1))
+            start, characters = i + 1, 0
+    return groups
 
 
 def _load(row: Row) -> np.ndarray | UserError:

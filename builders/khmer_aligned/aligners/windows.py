@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from threading import Lock
 
 import numpy as np
 import torch
@@ -24,6 +25,7 @@ CONTEXT_SECONDS = 4.0  # on each side
 # Audio in one batch. A CPU gains nothing from more than one window at a time.
 _BATCH_SECONDS = {"cuda": 1200.0, "cpu": WINDOW_SECONDS + 2 * CONTEXT_SECONDS}
 _MAX_PADDING = 0.1  # share of a batch
+_ONE_AT_A_TIME = Lock()  # two batches at once would need the memory of both
 
 
 @dataclass(frozen=True)
@@ -73,27 +75,34 @@ def emissions(
     lengths = [front_end.frames(len(x)) for x in inputs]
     results: list[np.ndarray | None] = [None] * len(inputs)
     budget = _BATCH_SECONDS[device.type] * SAMPLE_RATE / front_end.step
-    position = 0
-    bar = tqdm(total=len(queue), desc="Listening", unit="window", delay=2, leave=False)
-    while position < len(queue):
-        batch = _next_batch(queue, position, budget, front_end.masks_padding)
-        try:
-            log_probs = _run(front_end, inputs, batch, device)
-        except torch.OutOfMemoryError:
-            if len(batch) == 1:
-                raise
-            torch.cuda.empty_cache()
-            budget = sum(window.steps for window in batch) / 2
-            continue
-        for window, values in zip(batch, log_probs, strict=True):
+
+    def collect(batch: list[_Window], log_probs: torch.Tensor) -> None:
+        for window, values in zip(batch, log_probs.cpu().numpy(), strict=True):
             begin, end = window.keep
             i = window.recording
             if results[i] is None:
                 results[i] = np.empty((lengths[i], values.shape[1]), np.float32)
             results[i][begin:end] = values[begin - window.first : end - window.first]
-        position += len(batch)
         bar.update(len(batch))
-    bar.close()
+
+    bar = tqdm(total=len(queue), desc="Listening", unit="window", delay=2, leave=False)
+    with _ONE_AT_A_TIME, bar:
+        position, running = 0, None
+        while position < len(queue):
+            batch = _next_batch(queue, position, budget, front_end.masks_padding)
+            try:
+                log_probs = _run(front_end, inputs, batch, device)
+            except torch.OutOfMemoryError:
+                if len(batch) == 1:
+                    raise
+                torch.cuda.empty_cache()
+                budget = sum(window.steps for window in batch) / 2
+                continue
+            if running:  # a GPU is at the next batch while this one is fetched
+                collect(*running)
+            position, running = position + len(batch), (batch, log_probs)
+        if running:
+            collect(*running)
     return [np.zeros((0, 0), np.float32) if result is None else result for result in results]
 
 
@@ -123,7 +132,7 @@ def _next_batch(queue: list[_Window], position: int, budget: float, padding: boo
 
 def _run(
     front_end: FrontEnd, inputs: list[np.ndarray], batch: list[_Window], device: torch.device
-) -> np.ndarray:
+) -> torch.Tensor:
     longest = batch[0].steps
     stacked = np.zeros((len(batch), longest, *inputs[0].shape[1:]), np.float32)
     for row, window in zip(stacked, batch, strict=True):
@@ -131,14 +140,15 @@ def _run(
         row[: window.steps] = inputs[window.recording][start : start + window.steps]
     lengths = torch.tensor([window.steps for window in batch], device=device)
     padded = any(window.steps < longest for window in batch)
+    given = torch.from_numpy(stacked)
+    if device.type == "cuda":
+        given = given.pin_memory()  # so that the copy need not wait for the batch before
     with (
         torch.inference_mode(),
         torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"),
     ):
-        logits = front_end.forward(
-            torch.from_numpy(stacked).to(device), lengths if padded else None
-        )
-    return torch.log_softmax(logits.float(), dim=-1).cpu().numpy()
+        logits = front_end.forward(given.to(device, non_blocking=True), lengths if padded else None)
+    return torch.log_softmax(logits.float(), dim=-1)
 
 
 def pick_device(rank: int | None = None) -> torch.device:
