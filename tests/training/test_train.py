@@ -327,24 +327,39 @@ def test_killed_twice_it_ends_with_the_same_weights(few, tiny_folder, tmp_path):
     train.train(config, tmp_path / "undisturbed")
     out = tmp_path / "killed"
     (tmp_path / "run.toml").write_text(config.toml(), encoding="utf-8")
+    # Imports once, then each line it reads starts the training in a process of its own.
     code = (
-        "import sys; from pathlib import Path; import torch; torch.set_num_threads(1);"
-        "from khmer_whisper.config import Config; from khmer_whisper.train import train;"
-        f"train(Config.read(Path({str(tmp_path / 'run.toml')!r})), Path({str(out)!r}))"
+        "import os, sys; from pathlib import Path; import torch; torch.set_num_threads(1);"
+        "from khmer_whisper.config import Config; from khmer_whisper.train import train\n"
+        "for _ in sys.stdin:\n"
+        "    if child := os.fork():\n"
+        "        print(child, flush=True); os.waitpid(child, 0)\n"
+        "    else:\n"
+        f"        train(Config.read(Path({str(tmp_path / 'run.toml')!r})), Path({str(out)!r}))\n"
+        "        os._exit(0)\n"
     )
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(SOURCES)}
-    for step in (4, 8):
-        process = subprocess.Popen(
-            [sys.executable, "-c", code], env=environment, stderr=subprocess.DEVNULL
-        )
-        deadline = time.monotonic() + 120
-        while not (out / f"checkpoints/checkpoint-{step}").exists():
-            assert process.poll() is None and time.monotonic() < deadline
-            time.sleep(0.005)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        reached = last_checkpoint(out / "checkpoints")
-        assert reached is not None and int(reached.name.split("-")[1]) < 12
+    starter = subprocess.Popen(
+        [sys.executable, "-c", code],
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    with starter:
+        for step in (4, 8):
+            starter.stdin.write("train\n")
+            starter.stdin.flush()
+            training = int(starter.stdout.readline())
+            deadline = time.monotonic() + 120
+            while not (out / f"checkpoints/checkpoint-{step}").exists():
+                assert time.monotonic() < deadline
+                time.sleep(0.005)
+            os.kill(training, signal.SIGKILL)
+            time.sleep(0.05)
+            reached = last_checkpoint(out / "checkpoints")
+            assert reached is not None and int(reached.name.split("-")[1]) < 12
     train.train(config, out)
     close(out, tmp_path / "undisturbed")
 
