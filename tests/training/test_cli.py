@@ -72,6 +72,8 @@ def test_evaluate_writes_what_it_says(trained, dataset, tmp_path):
     assert f"CER {trained.tuned.cer}" in done.output
     lines = (tmp_path / "scores/predictions.jsonl").read_text(encoding="utf-8").splitlines()
     assert len(lines) == trained.tuned.clips
+    streamed = run("evaluate", trained.folder, dataset, "--streaming")
+    assert streamed.output == done.output
     other = run("evaluate", trained.folder, dataset, "--split", "validation")
     assert "8 clips of the validation split" in other.output
     missing = run("evaluate", trained.folder, dataset, "--split", "dev")

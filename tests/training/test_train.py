@@ -21,7 +21,7 @@ from khmer_aligned.schema import UserError
 from khmer_whisper import data, decode, train
 from khmer_whisper import evaluate as evaluation
 from khmer_whisper import model as models
-from khmer_whisper.config import Config
+from khmer_whisper.config import Config, Mixed
 from khmer_whisper.mix import Clips, Part
 from khmer_whisper.trainer import WhisperTrainer, finish, last_checkpoint
 
@@ -236,7 +236,9 @@ def test_dividing_the_work_changes_neither_loss_nor_gradients(dataset, tmp_path)
 
 
 def test_two_processes_learn_what_one_does(few, tiny_folder, tmp_path):
-    config = Config(dataset=str(few), model=str(tiny_folder), batch_size=8, max_steps=2, seed=5)
+    rows = [clip(300, ["ទឹក"], "more"), clip(301, ["ទឹក"] * 6, "more")]  # of 2.4 s
+    mix = (Mixed(str(write_dataset(tmp_path / "more", {"train": rows})), 1.0),)
+    config = Config(dataset=str(few), mix=mix, model=str(tiny_folder), batch_size=8, max_steps=2)
     train.train(config, tmp_path / "one")
     # The same batches of eight, each divided over two processes.
     (tmp_path / "run.toml").write_text(config.with_(batch_size=4).toml(), encoding="utf-8")
@@ -260,6 +262,7 @@ def test_two_processes_learn_what_one_does(few, tiny_folder, tmp_path):
         raise
     assert process.returncode == 0, complaints
     assert printed.count("Model folder") == 1
+    assert printed.count("left out of training") == 1  # they know of each other from the start
     close(tmp_path / "one", tmp_path / "two", atol=1e-5)
     one, two = (
         [json.loads(line) for line in (tmp_path / name / "predictions.jsonl").open()]

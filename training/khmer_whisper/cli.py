@@ -112,6 +112,7 @@ def train(dataset: str, out: Path, config_file: Path | None, processes: int, **o
 @click.argument("dataset")
 @click.option("--split", default="test", show_default=True)
 @click.option("--batch-size", default=16, show_default=True)
+@click.option("--streaming", is_flag=True, help="Put nothing of DATASET on disk.")
 @click.option(
     "-o",
     "--out",
@@ -119,14 +120,16 @@ def train(dataset: str, out: Path, config_file: Path | None, processes: int, **o
     help="Write predictions.jsonl and metrics.json into this folder.",
 )
 @plain_errors
-def evaluate(model: str, dataset: str, split: str, batch_size: int, out: Path | None) -> None:
+def evaluate(
+    model: str, dataset: str, split: str, batch_size: int, streaming: bool, out: Path | None
+) -> None:
     """Score MODEL on a split of DATASET."""
     from khmer_whisper import data, decode
     from khmer_whisper import evaluate as evaluation
     from khmer_whisper import model as models
 
     whisper = models.place(models.load(model))
-    splits = data.load(dataset)
+    splits = data.load(dataset, streaming=streaming)
     found = evaluation.evaluate(whisper, splits, split, batch_size)
     if out:
         out.mkdir(parents=True, exist_ok=True)

@@ -60,6 +60,8 @@ def train(config: Config, out: Path) -> Result:
     `out` holds something else, or the dataset gives nothing to learn from or to score on.
     """
     out = Path(out)
+    # Told so, accelerate joins the processes on a machine without a GPU, too.
+    state = PartialState(cpu=not torch.cuda.is_available())
     splits = data.load(config.dataset, streaming=config.streaming)
     mixed = [
         data.load(each.name, streaming=config.streaming, any_speech=True) for each in config.mix
@@ -73,7 +75,6 @@ def train(config: Config, out: Path) -> Result:
         ),
         model=_pinned(whisper.source, config.model),
     )
-    state = PartialState()
     with state.main_process_first():
         checkpoints = _prepare_folder(out, pinned)
 

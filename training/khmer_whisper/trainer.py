@@ -50,7 +50,6 @@ class WhisperTrainer(Seq2SeqTrainer):
     ) -> None:
         self.whisper = whisper
         self.on_cuda = torch.cuda.is_available()
-        self.sampler = clips.sampler(config)
         arguments = _arguments(config, len(clips), validation is not None, folder)
         super().__init__(
             model=learning(whisper, config),
@@ -60,6 +59,7 @@ class WhisperTrainer(Seq2SeqTrainer):
             data_collator=Collator(whisper.extractor, whisper.labeller.end, on_device=self.on_cuda),
             compute_loss_func=token_loss,
         )
+        self.sampler = clips.sampler(config)
         # The loss is ours alone: the model need not be told how many labels there are.
         self.model_accepts_loss_kwargs = False
         self.pop_callback(PrinterCallback)
