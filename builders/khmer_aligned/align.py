@@ -109,6 +109,8 @@ def _unheard(waveform: np.ndarray) -> UserError | None:
     """What there is to say of audio that nothing can be heard in."""
     if len(waveform) < _SHORTEST * SAMPLE_RATE:
         return UserError(f"{len(waveform) / SAMPLE_RATE * 1000:.0f} ms of audio are too short")
+    if not np.isfinite(waveform).all():
+        return UserError("the audio holds NaN or infinite samples")
     if np.abs(waveform).max() < _SILENT:
         return UserError(f"the audio is silent: nothing in it is over {_SILENT} of full scale")
     return None

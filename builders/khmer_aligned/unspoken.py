@@ -26,7 +26,8 @@ from khmer_aligned.text import Break, Transcript
 # Edits per label, beyond one, from which a phrase is not what is heard. With a letter error rate
 # of 0.15 the worst right line in a hundred has 0.35, the best wrong one 0.50.
 _MAX_DISTANCE = 0.45
-_ABOVE_USUAL = 0.25  # a model that hears this voice badly is allowed as much over its median
+_ABOVE_USUAL = 0.25  # over the median, for a model that does not hear this voice well
+_NO_WITNESS = 0.4  # a median from which the model hears the voice too badly to tell
 _MIN_LABELS = 15  # shorter phrases are judged together, as far as the sentence goes
 _ROUNDS = 3
 
@@ -45,7 +46,8 @@ def give_up(
 ) -> tuple[list[BestPath | UserError], list[tuple[GivenUp, ...]]]:
     """The paths without what was not spoken, and what that is.
 
-    A transcript that is wrong everywhere keeps its path: there is nothing to hold on to.
+    A transcript that is wrong everywhere keeps its path, and so does a recording that the model
+    hardly understands: its clips are judged by their scores alone.
     """
     found = list(paths)
     trials = {
@@ -102,16 +104,13 @@ class _Trial:
             for k, own in enumerate(words)
             if k not in self.lost
         }
+        heard = {k: each for k, each in heard.items() if each.labels}
         usual = float(np.median([each.distance for each in heard.values()]))
         limit = max(_MAX_DISTANCE, usual + _ABOVE_USUAL)
-        wrong = {k: each for k, each in heard.items() if not each.fits(limit)}
-        if not wrong:
+        wrong = {k: each for k, each in heard.items() if each.edits > limit * each.labels + 1}
+        if not wrong or len(wrong) == len(heard) or usual > _NO_WITNESS:
             return None
-        before = dict(self.lost)
         self.lost |= {k: GivenUp(self.phrases[k], e.score, e.distance) for k, e in wrong.items()}
-        if len(self.lost) == len(self.phrases):
-            self.lost = before
-            return None
         whole = target(path.transcript, aligner)
         for run in _runs(sorted(self.lost)):
             if not wrong.keys().isdisjoint(run):
@@ -162,7 +161,7 @@ class _Trial:
             spans = viterbi.merge(local, ids)
             lo, hi = len(head), len(head) + len(labels)
             heard = _compare(path.heard[start:end], ids, spans, lo, hi, aligner)
-            if heard.fits(limit):
+            if heard.edits <= limit * heard.labels + 1:
                 fitting.append((k, int(spans.start[lo]), int(spans.end[hi - 1]), heard.labels))
         return _in_order(fitting)
 
@@ -178,10 +177,6 @@ class _Heard:
     @property
     def distance(self) -> float:
         return self.edits / max(1, self.labels)
-
-    def fits(self, limit: float) -> bool:
-        """A symbol without labels fits anywhere."""
-        return not self.labels or self.edits <= limit * self.labels + 1
 
 
 def _compare(
