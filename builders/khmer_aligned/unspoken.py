@@ -23,9 +23,13 @@ from khmer_aligned.schema import Span, UserError
 from khmer_aligned.target import Target, star_of, target
 from khmer_aligned.text import Break, Transcript
 
-# Edits per label, beyond one, from which a phrase is not what is heard. With a letter error rate
-# of 0.15 the worst right line in a hundred has 0.35, the best wrong one 0.50.
+# A phrase is not what is heard with more edits per label than this, one more in all; a short one
+# only with a score as low, for a name spelled unlike it is read has the edits, not the score. With
+# a letter error rate of 0.15, by line: the worst right one in a hundred has 0.35 edits and a score
+# of 0.62, the best wrong one 0.50 and 0.44.
 _MAX_DISTANCE = 0.45
+_SHORT = 30  # labels
+_MIN_SCORE = 0.5
 _ABOVE_USUAL = 0.25  # over the median, for a model that does not hear this voice well
 _NO_WITNESS = 0.4  # a median from which the model hears the voice too badly to tell
 _MIN_LABELS = 15  # shorter phrases are judged together, as far as the sentence goes
@@ -107,7 +111,7 @@ class _Trial:
         heard = {k: each for k, each in heard.items() if each.labels}
         usual = float(np.median([each.distance for each in heard.values()]))
         limit = max(_MAX_DISTANCE, usual + _ABOVE_USUAL)
-        wrong = {k: each for k, each in heard.items() if each.edits > limit * each.labels + 1}
+        wrong = {k: each for k, each in heard.items() if each.is_wrong(limit)}
         if not wrong or len(wrong) == len(heard) or usual > _NO_WITNESS:
             return None
         self.lost |= {k: GivenUp(self.phrases[k], e.score, e.distance) for k, e in wrong.items()}
@@ -161,7 +165,7 @@ class _Trial:
             spans = viterbi.merge(local, ids)
             lo, hi = len(head), len(head) + len(labels)
             heard = _compare(path.heard[start:end], ids, spans, lo, hi, aligner)
-            if heard.edits <= limit * heard.labels + 1:
+            if not heard.is_wrong(limit):
                 fitting.append((k, int(spans.start[lo]), int(spans.end[hi - 1]), heard.labels))
         return _in_order(fitting)
 
@@ -177,6 +181,10 @@ class _Heard:
     @property
     def distance(self) -> float:
         return self.edits / max(1, self.labels)
+
+    def is_wrong(self, limit: float) -> bool:
+        far = self.edits > limit * self.labels + 1
+        return far and (self.labels >= _SHORT or self.score < _MIN_SCORE)
 
 
 def _compare(
