@@ -90,7 +90,7 @@ def build(source: str, out: Path, config: Config) -> dict[str, Any]:
     TokenCounter(config.tokenizer)
     work = _work_folder(out, key)
 
-    builder = Recordings(cache_dir=str(work / "cache"), source=source, sha256=corpus.sha256)
+    builder = Recordings(cache_dir=str(work / "cache"), source=source, corpus=corpus)
     builder.download_and_prepare()
     recordings = builder.as_dataset(split="recordings")
     if len(recordings) == 0:
@@ -217,8 +217,10 @@ def _write_splits(
     """
     seconds: Counter[str] = Counter()
     group_of = {}
-    columns = (clips[name][:] for name in ("recording", "speaker", "duration"))
-    for name, speaker, duration in zip(*columns, strict=True):
+    recording_of = clips["recording"][:]
+    for name, speaker, duration in zip(
+        recording_of, clips["speaker"][:], clips["duration"][:], strict=True
+    ):
         group_of[name] = _group(name, speaker)
         seconds[name] += duration
     names = sorted(seconds)
@@ -234,7 +236,7 @@ def _write_splits(
         own = [name for name in names if split_of[name] == label]
         if not own:
             continue
-        rows = clips.select([i for i, n in enumerate(clips["recording"]) if split_of[n] == label])
+        rows = clips.select([i for i, n in enumerate(recording_of) if split_of[n] == label])
         total = sum(seconds[name] for name in own)
         count = min(len(rows), math.ceil(total / _FILE_SECONDS))
         bytes_read = bytes_stored = 0

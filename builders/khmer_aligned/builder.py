@@ -18,9 +18,10 @@ from khmer_aligned.schema import RECORDING_FEATURES
 
 @dataclass
 class RecordingsConfig(datasets.BuilderConfig):
-    """`source` as `sources.find` takes it, and the hash of everything it holds."""
+    """What `sources.find` found."""
 
     source: str = ""
+    kind: str = ""
     sha256: str = ""
 
 
@@ -30,11 +31,14 @@ class Recordings(datasets.GeneratorBasedBuilder):
     BUILDER_CONFIG_CLASS = RecordingsConfig
     VERSION = datasets.Version("1.0.0")
 
-    def __init__(self, *args: Any, source: str, sha256: str | None = None, **options: Any) -> None:
+    def __init__(
+        self, *args: Any, source: str, corpus: sources.Corpus | None = None, **options: Any
+    ) -> None:
         # The cache is keyed by what is given here and never looks at the files: without the hash
         # it would serve yesterday's rows of recordings that were changed today.
-        sha256 = sha256 or sources.find(source).sha256
-        super().__init__(*args, source=source, sha256=sha256, **options)
+        corpus = corpus or sources.find(source)
+        given = {"source": corpus.name, "kind": corpus.kind, "sha256": corpus.sha256}
+        super().__init__(*args, **given, **options)
 
     def _info(self) -> datasets.DatasetInfo:
         return datasets.DatasetInfo(features=RECORDING_FEATURES)
@@ -43,7 +47,7 @@ class Recordings(datasets.GeneratorBasedBuilder):
         return [datasets.SplitGenerator("recordings")]
 
     def _generate_examples(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        corpus = sources.find(self.config.source)
+        corpus = sources.Corpus(self.config.source, self.config.kind, self.config.sha256)
         for index, recording in enumerate(sources.read(corpus)):
             row = asdict(recording)
             held = isinstance(recording.audio, bytes)
