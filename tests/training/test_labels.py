@@ -55,7 +55,7 @@ def test_timestamps_stand_around_each_stretch(labeller):
     assert marks == ["<|0.04|>", "<|0.50|>", "<|0.50|>", "<|1.00|>"]
     assert labeller.no_timestamps not in labels
     assert labels[-1] == labeller.end
-    assert labeller.text(labels) == "មួយពីរ"
+    assert labeller.text(labels) == labeller.text(labeller.plain("មួយ ពីរ").labels) == "មួយ ពីរ"
 
 
 def test_an_english_whisper_is_refused():

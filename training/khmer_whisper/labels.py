@@ -79,14 +79,17 @@ class Labeller:
     def timed(self, stretches: Sequence[Stretch], previous: Sequence[int] = ()) -> Labels:
         """Labels with a timestamp before and after each stretch, in Whisper's steps of 20 ms.
 
-        Times never run backwards: a stretch starts no earlier than the one before it ends.
+        Times never run backwards: a stretch starts no earlier than the one before it ends. Each
+        but the first begins with the space before it: who reads them puts them together as they
+        are.
         """
         body: list[int] = []
         reached = 0
         for stretch in stretches:
             start = max(self._steps(stretch.start), reached)
             reached = max(self._steps(stretch.end), start)
-            body += [self.first_timestamp + start, *self.text_ids(stretch.text)]
+            text = f" {stretch.text}" if body else stretch.text
+            body += [self.first_timestamp + start, *self.text_ids(text)]
             body.append(self.first_timestamp + reached)
         return self._assemble(body, previous)
 
