@@ -187,6 +187,7 @@ def test_a_clip_read_otherwise_stays_whole():
         found = phrases(row, "text")
         assert [s.text for s in found] == [row["text"]]
     assert (found[0].start, found[0].end) == (0.0, 1.8)
+    assert [s.text for s in phrases(spoken_clip(0.3, text="...", words=[]), "text")] == ["..."]
 
 
 def test_numbers_stand_in_their_phrase_as_they_are_written(tiny):

@@ -169,11 +169,14 @@ def fitting(splits: Splits, split: str, whisper: Whisper, text: str | None) -> F
     columns = ["id", "duration", *([text] if text else [])]
     with tqdm(desc="measuring clips", unit="clip", delay=2) as progress:
         for part in splits.columns(split, columns):
-            tokens = [0] * len(part["id"])
-            if text:  # the end token is not read by the decoder
-                tokens = [len(ids) - 1 for ids in whisper.tokenizer(part[text]).input_ids]
-            for clip, duration, count in zip(part["id"], part["duration"], tokens, strict=True):
-                reason = _too_long(duration, count, whisper)
+            told = part[text] if text else []
+            # The end token is not read by the decoder.
+            ids = whisper.tokenizer([t or "" for t in told]).input_ids if told else []
+            for i, (clip, duration) in enumerate(zip(part["id"], part["duration"], strict=True)):
+                if told and told[i] is None:
+                    reason = "no text"
+                else:
+                    reason = _too_long(duration, len(ids[i]) - 1 if ids else 0, whisper)
                 if reason:
                     left_out.append(LeftOut(clip, reason))
                 else:

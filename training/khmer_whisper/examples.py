@@ -89,7 +89,7 @@ def phrases(row: Row, column: str) -> list[Stretch]:
     """
     words = row["words"]
     transcript = Transcript.from_text(row["text"])
-    if [word.text for word in transcript.words] != [word["text"] for word in words]:
+    if not words or [word.text for word in transcript.words] != [w["text"] for w in words]:
         return [_whole(row, column)]
     ends = [
         k
