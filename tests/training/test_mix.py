@@ -87,6 +87,23 @@ def test_a_plain_dataset_of_another_language_keeps_its_language(plain, tiny):
         Part("plain", fitting, weight=0.01)
 
 
+def test_a_clip_that_nobody_transcribed_is_listed(tmp_path, tiny):
+    audio = [{"bytes": encode_flac(sound(["ធំ"], seed=i)), "path": None} for i in range(2)]
+    rows = Dataset.from_dict({"audio": audio, "sentence": ["big", None]})
+    rows.cast_column("audio", Audio(decode=False)).to_parquet(str(tmp_path / "train.parquet"))
+    splits = data.load(str(tmp_path), any_speech=True)
+    fitting = data.fitting(splits, "train", tiny, "text")
+    assert len(fitting) == 1
+    assert [clip.reason for clip in fitting.left_out] == ["no text"]
+
+
+def test_a_mistake_in_the_mix_does_not_take_the_folder(few, other, tiny_folder, tmp_path):
+    mix = (Mixed(str(other), 1.0, "xx"),)
+    with pytest.raises(UserError, match=r"no <\|xx\|>"):
+        train(Config(dataset=str(few), mix=mix, model=str(tiny_folder)), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_mixed_training_says_what_it_learned(few, other, plain, tiny_folder, tmp_path):
     config = Config(
         dataset=str(few),

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -165,6 +166,24 @@ def test_a_finished_model_and_another_run_are_not_overwritten(trained, dataset, 
         train.train(config, tmp_path)
 
 
+def test_a_run_does_not_go_on_with_other_data(tiny_folder, tmp_path, monkeypatch):
+    rows = {"train": [clip(0, ["ទឹក"], "a")], "test": [clip(1, ["ធំ"], "b")]}
+    folder = write_dataset(tmp_path / "d", rows)
+    config = Config(dataset=str(folder), model=str(tiny_folder))
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(train, "_trained", stop)
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            train.train(config, tmp_path / "out")
+    shutil.rmtree(folder)
+    write_dataset(folder, rows | {"train": [clip(2, ["ឆ្កែ"], "a")]})
+    with pytest.raises(UserError, match="another configuration or other data"):
+        train.train(config, tmp_path / "out")
+
+
 def test_a_dataset_without_a_split_is_refused(tmp_path, tiny_folder):
     folder = write_dataset(tmp_path / "d", {"train": [clip(0, ["ទឹក"], "a")]})
     config = Config(dataset=str(folder), model=str(tiny_folder))
@@ -187,6 +206,7 @@ def test_an_unknown_tracker_is_named(dataset, tiny_folder, tmp_path):
     config = Config(dataset=str(dataset), model=str(tiny_folder), trackers=("nobody",))
     with pytest.raises(UserError, match="nobody is not installed"):
         train.train(config, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 class Gradients(TrainerCallback):
@@ -264,6 +284,8 @@ def test_two_processes_learn_what_one_does(few, tiny_folder, tmp_path):
     assert printed.count("Model folder") == 1
     assert printed.count("left out of training") == 1  # they know of each other from the start
     close(tmp_path / "one", tmp_path / "two", atol=1e-5)
+    card = (tmp_path / "one/README.md").read_text(encoding="utf-8")
+    assert "None of these recordings, going by their names, was trained on" in card
     one, two = (
         [json.loads(line) for line in (tmp_path / name / "predictions.jsonl").open()]
         for name in ("one", "two")

@@ -162,7 +162,8 @@ def _held_out(found: dict) -> str:
         return f"Of these recordings {seen} of {recordings} were also trained on: too good a score."
     if found["dataset"]["split"] == "validation":
         return "There was no test split: the best checkpoint was chosen on these very clips."
-    return "None of these recordings was trained on or used to choose a checkpoint."
+    told = ", going by their names," if found["mixed"] else ""
+    return f"None of these recordings{told} was trained on or used to choose a checkpoint."
 
 
 def _entries(found: dict) -> list[EvalResultEntry]:

@@ -33,6 +33,7 @@ class Mixed:
     language: str = LANGUAGE
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "weight", float(self.weight))  # 1 and 1.0 are one configuration
         if not self.weight > 0 or not math.isfinite(self.weight):
             raise UserError(f"mix {self.name}: the weight is {self.weight}: give more than 0")
 
@@ -204,7 +205,7 @@ def _mixed(where: str, value: Any) -> tuple[Mixed, ...]:
                 f"{where}: mix {name!r} = {settings!r}: give a weight, or "
                 '{weight = 0.1, language = "th"}'
             )
-        found.append(Mixed(name, float(weight), language))
+        found.append(Mixed(name, weight, language))
     return tuple(found)
 
 
@@ -222,5 +223,5 @@ def _typed(where: str, key: str, value: Any, kind: str) -> Any:
 def _value(value: Any) -> str:
     """A TOML value. JSON's strings, numbers, booleans and flat lists are TOML's too."""
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{json.dumps(k)} = {_value(v)}" for k, v in value.items()) + "}"
+        return "{" + ", ".join(f"{_value(k)} = {_value(v)}" for k, v in value.items()) + "}"
     return json.dumps(value, ensure_ascii=False)

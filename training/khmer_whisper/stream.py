@@ -48,8 +48,8 @@ class StreamedClips(Figures, torch.utils.data.Dataset):
         self.makers = [Maker(whisper, config, part.language) for part in parts]
 
     def __len__(self) -> int:
-        """Clips of all datasets."""
-        return sum(len(part.fitting) for part in self.parts)
+        """Examples of an epoch."""
+        return round(sum(part.weight * len(part.fitting) for part in self.parts))
 
     def __getitem__(self, read: Read) -> Example:
         name = int.from_bytes(blake2b(read.row["id"].encode(), digest_size=8).digest())

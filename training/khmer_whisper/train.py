@@ -34,7 +34,7 @@ from khmer_whisper.evaluate import (
 from khmer_whisper.mix import Clips, Part
 from khmer_whisper.model import Whisper
 from khmer_whisper.stream import StreamedClips
-from khmer_whisper.trainer import WhisperTrainer, finish, last_checkpoint
+from khmer_whisper.trainer import WhisperTrainer, check_trackers, finish, last_checkpoint
 
 CHECKPOINTS = "checkpoints"  # of the running training; never published, gone when it is done
 
@@ -60,6 +60,7 @@ def train(config: Config, out: Path) -> Result:
     `out` holds something else, or the dataset gives nothing to learn from or to score on.
     """
     out = Path(out)
+    check_trackers(config)
     # Told so, accelerate joins the processes on a machine without a GPU, too.
     state = PartialState(cpu=not torch.cuda.is_available())
     splits = data.load(config.dataset, streaming=config.streaming)
@@ -75,11 +76,10 @@ def train(config: Config, out: Path) -> Result:
         ),
         model=_pinned(whisper.source, config.model),
     )
-    with state.main_process_first():
-        checkpoints = _prepare_folder(out, pinned)
-
     clips = _training_clips([splits, *mixed], whisper, pinned)
     split = scored_split(splits)
+    with state.main_process_first():
+        checkpoints = _prepare_folder(out, pinned, [splits.source, *(m.source for m in mixed)])
     base = _base_scores(whisper, splits, split, pinned, checkpoints)
     whisper, trainer = _trained(whisper, splits, clips, pinned, checkpoints)
     tuned = evaluate(whisper, splits, split, pinned.batch_size, "scoring the tuned model")
@@ -119,21 +119,23 @@ def _pinned(source: Source, name: str) -> str:
     return f"{source.path}@{source.revision}" if source.revision else name
 
 
-def _prepare_folder(out: Path, config: Config) -> Path:
+def _prepare_folder(out: Path, config: Config, datasets: list[Source]) -> Path:
     """OUT/checkpoints, new or of the same run. Raises UserError before anything is overwritten."""
     checkpoints = out / CHECKPOINTS
     record = checkpoints / "config.toml"
+    # A folder may have been built anew since.
+    run = config.toml({"datasets": [source.version for source in datasets]})
     if record.is_file():
-        if record.read_text(encoding="utf-8") != config.toml():
+        if record.read_text(encoding="utf-8") != run:
             raise UserError(
-                f"{out}: holds an unfinished run with another configuration ({record}); "
-                f"give that one to finish it, or delete {checkpoints} to give it up"
+                f"{out}: holds an unfinished run with another configuration or other data "
+                f"({record}); give these to finish it, or delete {checkpoints} to give it up"
             )
         return checkpoints
     if (out / "config.json").exists():
         raise UserError(f"{out}: holds a finished model; train into another folder")
     checkpoints.mkdir(parents=True, exist_ok=True)
-    _write(record, config.toml())
+    _write(record, run)
     return checkpoints
 
 
@@ -151,10 +153,8 @@ def _training_clips(
             for clip in fitting.left_out:
                 tqdm.write(f"left out of training: {clip.id}: {clip.reason}")
         if len(fitting) == 0:
-            raise UserError(
-                f"{each.name}: none of {len(fitting.left_out)} training clips fits {config.model}; "
-                "build it with a smaller --max-tokens"
-            )
+            why = fitting.left_out[0].reason if fitting.left_out else "the train split is empty"
+            raise UserError(f"{each.name}: nothing for {config.model} to learn from: {why}")
         parts.append(Part(each.name, fitting, each.weight, each.language))
     return (StreamedClips if config.streaming else Clips)(parts, whisper, config)
 

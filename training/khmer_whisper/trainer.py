@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import torch
+from accelerate import PartialState
 from peft import LoraConfig, PeftModel, get_peft_model
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
@@ -146,15 +147,19 @@ def last_checkpoint(folder: Path) -> Path | None:
     return None
 
 
-def _arguments(
-    config: Config, clips: int, evaluated: bool, folder: Path
-) -> Seq2SeqTrainingArguments:
+def check_trackers(config: Config) -> None:
+    """Raises UserError for a tracker that is not installed."""
     available = get_available_reporting_integrations()
     for name in config.trackers:
         if name not in available:
             raise UserError(f"tracker {name} is not installed; these are: {', '.join(available)}")
+
+
+def _arguments(
+    config: Config, clips: int, evaluated: bool, folder: Path
+) -> Seq2SeqTrainingArguments:
     on_cuda = torch.cuda.is_available()
-    per_step = config.batch_size * config.accumulation
+    per_step = config.batch_size * config.accumulation * PartialState().num_processes
     every = config.evaluate_every or min(STEPS_BETWEEN_EVALUATIONS, max(1, -(-clips // per_step)))
     arguments = Seq2SeqTrainingArguments(
         output_dir=str(folder),
