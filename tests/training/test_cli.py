@@ -51,6 +51,7 @@ def test_options_go_before_the_file(tmp_path, monkeypatch):
         (["train", "x", "{}/out", "--mix", "org/other=-1"], "the weight is -1.0"),
         (["train", "x", "{}/out", "--streaming"], "give max_steps with streaming"),
         (["evaluate", "{}/nothing", "x"], "nothing"),
+        (["evaluate", "{}/nothing", "x", "--batch-size", "0"], "'--batch-size': 0 is not in"),
         (["transcribe", "{}/nothing", "{}/none.wav"], "none.wav"),
     ],
 )
@@ -121,6 +122,10 @@ def test_a_pushed_model_loads_by_its_name(trained, hub, tmp_path):
     loaded = hub.run(["khmer-whisper", "transcribe", "org/whisper-sounds@v1", audio])
     assert loaded.returncode == 0, loaded.stderr
     assert loaded.stdout == local.stdout != ""
+    # Its training.toml is asked for there, and names the dataset.
+    export = ["export", "org/whisper-sounds@v1", str(tmp_path / "ct2"), "--clips", "2"]
+    exported = hub.run(["khmer-whisper", *export])
+    assert "2 of 2 clips are the same text" in exported.stdout, exported.stderr
     again = hub.run(["khmer-whisper", *push])
     assert "nothing to upload" in again.stdout
     assert len(hub.commits("model", "org/whisper-sounds")) == 2

@@ -17,7 +17,7 @@ import click
 from khmer_aligned.schema import UserError
 from khmer_whisper.config import Config, Mixed
 
-QUANTIZATIONS = ("float32", "float16", "bfloat16", "int8", "int8_float32")
+QUANTIZATIONS = ("float32", "float16", "bfloat16", "int8")
 FORMATS = ("txt", "json", "srt", "vtt")
 
 
@@ -51,6 +51,8 @@ def config_options(command: Callable) -> Callable:
             continue
         name = "--" + field.name.replace("_", "-")
         settings: dict = {"default": None, "help": field.metadata["help"]}
+        if field.default:  # click is not told it: only what is given counts
+            settings["help"] += f"  [default: {field.default}]"
         if field.metadata["choices"]:
             settings["type"] = click.Choice(field.metadata["choices"])
         elif field.type == "bool":
@@ -111,7 +113,7 @@ def train(dataset: str, out: Path, config_file: Path | None, processes: int, **o
 @click.argument("model")
 @click.argument("dataset")
 @click.option("--split", default="test", show_default=True)
-@click.option("--batch-size", default=16, show_default=True)
+@click.option("--batch-size", type=click.IntRange(1), default=16, show_default=True)
 @click.option("--streaming", is_flag=True, help="Put nothing of DATASET on disk.")
 @click.option(
     "-o",
@@ -152,7 +154,7 @@ def evaluate(
     help="How the weights are stored: smaller, faster and less exact than float32.",
 )
 @click.option("--clips", type=click.IntRange(1), help="Compare on the first of them only.")
-@click.option("--batch-size", default=8, show_default=True)
+@click.option("--batch-size", type=click.IntRange(1), default=8, show_default=True)
 @plain_errors
 def export(model: str, out: Path, dataset: str | None, quantization: str, **options) -> None:
     """Write MODEL for CTranslate2 (faster-whisper) into the folder OUT.
@@ -182,7 +184,7 @@ def export(model: str, out: Path, dataset: str | None, quantization: str, **opti
     type=click.Path(path_type=Path, file_okay=False),
     help="Write one file for each audio file into this folder instead of standard output.",
 )
-@click.option("--batch-size", default=8, show_default=True)
+@click.option("--batch-size", type=click.IntRange(1), default=8, show_default=True)
 @plain_errors
 def transcribe(model: str, files: tuple[Path, ...], form: str, out: Path | None, batch_size: int):
     """Transcribe audio FILES of any length with MODEL."""

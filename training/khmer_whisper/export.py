@@ -10,7 +10,9 @@ from pathlib import Path
 from types import ModuleType
 
 import numpy as np
+from transformers.utils import cached_file
 
+from khmer_aligned.hub import Source
 from khmer_aligned.schema import UserError
 from khmer_whisper import data, decode
 from khmer_whisper import model as models
@@ -22,7 +24,7 @@ from khmer_whisper.model import Whisper
 
 # Points of CER by which the weights' precision may make an export worse than its original. In
 # float32 nothing may differ at all.
-EXCUSED = {"float32": 0.0, "float16": 0.005, "bfloat16": 0.01, "int8": 0.01, "int8_float32": 0.01}
+EXCUSED = {"float32": 0.0, "float16": 0.005, "bfloat16": 0.01, "int8": 0.01}
 OLDEST = (4, 8)  # of CTranslate2: the first that was tried with this transformers
 # faster-whisper makes tokens and log-mel from these, and guesses where they are missing.
 COMPANIONS = ("tokenizer.json", "preprocessor_config.json")
@@ -58,7 +60,7 @@ def export(
     if out.exists():
         raise UserError(f"{out}: exists already; export into a new folder")
     whisper = models.load(name)
-    splits = data.load(dataset or _trained_on(name))
+    splits = data.load(dataset or _trained_on(whisper.source))
     split = scored_split(splits)
     fitting = scored(splits, split, whisper)
     rows = fitting.rows.select(range(min(clips or len(fitting), len(fitting))))
@@ -144,11 +146,14 @@ def _prove(result: Exported, quantization: str) -> None:
         )
 
 
-def _trained_on(name: str) -> str:
-    record = Path(name) / "training.toml"
-    if not record.is_file():
-        raise UserError(f"{name}: has no training.toml that names a dataset: give --dataset")
-    return Config.read(record).dataset
+def _trained_on(source: Source) -> str:
+    try:
+        record = cached_file(source.path, "training.toml", revision=source.revision)
+    except OSError as error:
+        raise UserError(
+            f"{source.path}: has no training.toml that names a dataset: give --dataset"
+        ) from error
+    return Config.read(Path(record)).dataset
 
 
 def _ctranslate2() -> ModuleType:
