@@ -1,6 +1,5 @@
 """What users of the public recipes complain about, beside what the recipes do about it."""
 
-import numpy as np
 import pytest
 import torch
 from transformers import GenerationConfig
@@ -207,9 +206,11 @@ def test_evaluation_does_not_tell_the_decoder_the_text(dataset, tiny, tmp_path, 
 
 
 def test_an_unreadable_clip_is_never_left_out_of_the_scores(dataset, tiny):
-    rows = data.load(str(dataset)).get("test")
-    broken = [dict(rows[0]), dict(rows[1])]
-    broken[1]["audio"] = {"bytes": b"RIFF", "path": None}
-    with pytest.raises(data.UserError, match=f"clip {rows[1]['id']}"):
-        decode.recognize(tiny, [data.waveform(row) for row in broken])
-    assert np.isfinite(data.waveform(broken[0])).all()
+    rows = data.load(str(dataset)).get("test").select(range(3))
+    name = rows[1]["id"]
+
+    def broken(row: dict) -> dict:
+        return {"audio": {"bytes": b"RIFF", "path": None} if row["id"] == name else row["audio"]}
+
+    with pytest.raises(data.UserError, match=f"clip {name}"):
+        decode.predict(tiny, rows.map(broken), batch_size=2)
