@@ -1,11 +1,16 @@
 """What every test may use."""
 
 import csv
+import os
 from pathlib import Path
 
 import pytest
 
 from .hub.fixtures import hub as hub
+
+# A process of tests on each core: torch's threads would only wait for one another. Read when torch
+# is loaded, here and in what the tests start.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # Real recordings and models, where there are some beside the checkout; tests that need them skip.
 SHARED = Path(__file__).parents[2] / "shared"
