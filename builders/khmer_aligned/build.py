@@ -75,7 +75,7 @@ def build(source: str, out: Path, config: Config) -> dict[str, Any]:
     """
     corpus = sources.find(source)
     identity = {
-        "source": {"kind": corpus.kind, "sha256": corpus.sha256},
+        "source": {"kind": corpus.kind, "content": corpus.content},
         "config": asdict(config)
         | {
             "aligner": aligners.identity(config.aligner),

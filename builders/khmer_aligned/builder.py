@@ -22,7 +22,7 @@ class RecordingsConfig(datasets.BuilderConfig):
 
     source: str = ""
     kind: str = ""
-    sha256: str = ""
+    content: str = ""
 
 
 class Recordings(datasets.GeneratorBasedBuilder):
@@ -37,7 +37,7 @@ class Recordings(datasets.GeneratorBasedBuilder):
         # The cache is keyed by what is given here and never looks at the files: without the hash
         # it would serve yesterday's rows of recordings that were changed today.
         corpus = corpus or sources.find(source)
-        given = {"source": corpus.name, "kind": corpus.kind, "sha256": corpus.sha256}
+        given = {"source": corpus.name, "kind": corpus.kind, "content": corpus.content}
         super().__init__(*args, **given, **options)
 
     def _info(self) -> datasets.DatasetInfo:
@@ -47,7 +47,7 @@ class Recordings(datasets.GeneratorBasedBuilder):
         return [datasets.SplitGenerator("recordings")]
 
     def _generate_examples(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        corpus = sources.Corpus(self.config.source, self.config.kind, self.config.sha256)
+        corpus = sources.Corpus(self.config.source, self.config.kind, self.config.content)
         for index, recording in enumerate(sources.read(corpus)):
             row = asdict(recording)
             held = isinstance(recording.audio, bytes)

@@ -13,9 +13,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
+import datasets
 import yaml
+from datasets.exceptions import DatasetsError
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, RepoCard, get_token
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, RepositoryNotFoundError
 from huggingface_hub.hf_api import RepoFile
@@ -67,14 +69,18 @@ class Published:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A dataset or a model, pinned: `load_dataset(source.path, revision=source.revision)`.
-
-    The same two go to `from_pretrained`.
-    """
+    """A dataset or a model, pinned: what `load` takes, and `from_pretrained`."""
 
     path: str  # Hub id or local folder
     revision: str | None  # full commit hash; None for a local folder
     repo_type: RepoType
+    subset: str | None = None  # of a Hub dataset that has several
+
+    @property
+    def pinned(self) -> str:
+        """What `resolve` finds the same with: org/name[:subset]@commit, or the folder."""
+        subset = f":{self.subset}" if self.subset else ""
+        return f"{self.path}{subset}@{self.revision}" if self.revision else self.path
 
     @property
     def version(self) -> str:
@@ -101,8 +107,9 @@ class Source:
 
         Where on this machine the folder lies is nobody's business.
         """
-        name = self.path if self.revision is not None else Path(self.path).resolve().name
-        return f"{name}@{self.version}"
+        if self.revision is not None:
+            return self.pinned
+        return f"{Path(self.path).resolve().name}@{self.version}"
 
 
 def publish(
@@ -169,9 +176,10 @@ def publish(
 def resolve(name: str, repo_type: RepoType) -> Source:
     """Find what `name` means: a local folder, or `org/name` or `org/name@revision` on the Hub.
 
-    An existing folder wins. A Hub name is pinned to the commit that its revision (branch, tag or
-    commit; by default the main branch) names now; when the Hub cannot be reached, to the commit
-    that it named when it was last asked. Raises `UserError`.
+    A dataset of several subsets is `org/name:subset`. An existing folder wins. A Hub name is pinned
+    to the commit that its revision (branch, tag or commit; by default the main branch) names now;
+    when the Hub cannot be reached, to the commit that it named when it was last asked. Raises
+    `UserError`.
     """
     if not name:
         raise UserError(f"the {repo_type} has no name: give a folder or a Hub repository")
@@ -181,6 +189,9 @@ def resolve(name: str, repo_type: RepoType) -> Source:
     if folder.exists():
         raise UserError(f"{name} is a file; name the folder of a {repo_type}, or a Hub repository")
     repo_id, _, revision = name.partition("@")
+    subset = ""
+    if repo_type == "dataset":
+        repo_id, _, subset = repo_id.partition(":")
     try:
         validate_repo_id(repo_id)
     except HFValidationError:
@@ -193,7 +204,23 @@ def resolve(name: str, repo_type: RepoType) -> Source:
         if commit == revision:  # the client takes a full hash on trust
             with suppress(*UNREACHABLE):
                 api.repo_info(repo_id, repo_type=repo_type, revision=commit)
-    return Source(path=repo_id, revision=commit, repo_type=repo_type)
+    return Source(path=repo_id, revision=commit, repo_type=repo_type, subset=subset or None)
+
+
+def load(source: Source, name: str, **options: Any) -> Any:
+    """`datasets.load_dataset` of a source, named as the user did; every split, or a stream of it.
+
+    Raises `UserError` where there is no such dataset or subset, or its files cannot be read.
+    """
+    try:
+        return datasets.load_dataset(
+            source.path, source.subset, revision=source.revision, **options
+        )
+    except (DatasetsError, OSError, ValueError) as error:
+        reason = " ".join(str(error.__cause__ or error).split())
+        if "Config name is missing" in reason and source.revision:
+            reason = f"it has several subsets, so name one, as in {source.path}:SUBSET: {reason}"
+        raise UserError(f"{name}: cannot be loaded as a dataset: {reason}") from error
 
 
 def _token() -> str | None:

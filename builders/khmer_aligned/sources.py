@@ -31,7 +31,7 @@ class Corpus(NamedTuple):
 
     name: str  # as the user wrote it
     kind: str  # a key of SOURCES
-    sha256: str
+    content: str
 
 
 def find(name: str) -> Corpus:
@@ -41,8 +41,7 @@ def find(name: str) -> Corpus:
         root = root.parent
         name = str(root)
     if not root.is_dir():
-        found = hub.resolve(name, "dataset")
-        return Corpus(name, "dataset", found.version)
+        return Corpus(name, "dataset", hub.resolve(name, "dataset").identity)
     if any((root / manifest).is_file() for manifest in _MANIFESTS):
         return Corpus(name, "manifest", _folder_sha256(root))
     if any(_audio_files(root)):
@@ -134,13 +133,12 @@ def read_manifest(name: str) -> Iterator[Recording]:
 
 
 def read_dataset(name: str) -> Iterator[Recording]:
-    """A dataset with an audio and a text column: a Hub id (with @revision) or a local folder."""
+    """A dataset with an audio and a text column: a Hub id or a local folder."""
     root = Path(name)
     if (root / "dataset_dict.json").is_file() or (root / "state.json").is_file():
         loaded = datasets.load_from_disk(name)
     else:
-        found = hub.resolve(name, "dataset")
-        loaded = datasets.load_dataset(found.path, revision=found.revision)
+        loaded = hub.load(hub.resolve(name, "dataset"), name)
     splits = loaded if isinstance(loaded, Mapping) else {"": loaded}
     for split, dataset in splits.items():
         audio_column = next(

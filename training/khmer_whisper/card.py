@@ -58,6 +58,7 @@ def _data(found: dict, training: dict) -> ModelCardData:
         EvalResult(
             task_type=TASK,
             dataset_type=dataset["name"],
+            dataset_config=dataset.get("subset"),
             dataset_name=dataset["name"],
             dataset_split=dataset["split"],
             dataset_revision=dataset["version"],

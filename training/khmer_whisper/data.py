@@ -10,12 +10,11 @@ from typing import Any
 
 import numpy as np
 import soundfile
-from datasets import Audio, Dataset, IterableDataset, load_dataset
-from datasets.exceptions import DatasetsError
+from datasets import Audio, Dataset, IterableDataset
 from tqdm import tqdm
 
-from khmer_aligned import audio
-from khmer_aligned.hub import Source, resolve
+from khmer_aligned import audio, hub
+from khmer_aligned.hub import Source
 from khmer_aligned.schema import CLIP_FEATURES, SAMPLE_RATE, UserError
 from khmer_whisper.model import Whisper
 
@@ -77,8 +76,8 @@ def load(name: str, *, streaming: bool = False, any_speech: bool = False) -> Spl
 
     Raises UserError when it cannot be loaded or a column is missing.
     """
-    source = resolve(name, "dataset")
-    loaded = _loaded(name, source, streaming=streaming)
+    source = hub.resolve(name, "dataset")
+    loaded = hub.load(source, name, streaming=streaming)
     splits = {}
     for split, rows in loaded.items():
         names = rows.column_names or []  # of a stream that is not parquet they are not known
@@ -95,18 +94,8 @@ def load(name: str, *, streaming: bool = False, any_speech: bool = False) -> Spl
         splits[str(split)] = rows
     small = [column for column in CLIP_FEATURES if column not in ("audio", "words")]
     return Splits(
-        source, splits, _loaded(name, source, streaming=True, columns=small) if streaming else None
+        source, splits, hub.load(source, name, streaming=True, columns=small) if streaming else None
     )
-
-
-def _loaded(name: str, source: Source, **options: Any) -> dict[str, Rows]:
-    if source.revision:
-        options["revision"] = source.revision
-    try:
-        return dict(load_dataset(source.path, **options))
-    except (DatasetsError, OSError, ValueError) as error:
-        reason = " ".join(str(error.__cause__ or error).split())
-        raise UserError(f"{name}: cannot be loaded as a dataset: {reason}") from error
 
 
 def _completed(name: str, rows: Dataset) -> Dataset:

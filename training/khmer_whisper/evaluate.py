@@ -127,6 +127,7 @@ def named(source: Source) -> dict:
         "name": source.path if on_hub else Path(source.path).resolve().name,
         "on_hub": on_hub,
         "version": source.version,
+        **({"subset": source.subset} if source.subset else {}),
     }
 
 

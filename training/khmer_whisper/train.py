@@ -116,7 +116,7 @@ def train(config: Config, out: Path) -> Result:
 
 
 def _pinned(source: Source, name: str) -> str:
-    return f"{source.path}@{source.revision}" if source.revision else name
+    return source.pinned if source.revision else name
 
 
 def _prepare_folder(out: Path, config: Config, datasets: list[Source]) -> Path:
