@@ -8,7 +8,7 @@ import torch
 
 from khmer_whisper.collate import Collator, Example, log_mel, stack
 from khmer_whisper.labels import IGNORED
-from khmer_whisper.loss import token_loss
+from khmer_whisper.loss import LearnedLogits, token_loss
 
 from .conftest import sound
 
@@ -71,6 +71,29 @@ def test_loss_does_not_depend_on_how_the_batch_is_divided(tiny, examples):
         loss, other = loss_and_gradient(parts)
         assert loss == pytest.approx(whole, rel=1e-5)
         torch.testing.assert_close(other, gradient, atol=1e-6, rtol=1e-4)
+
+
+def test_logits_of_learned_labels_alone_give_the_same_loss_and_gradient(tiny, examples):
+    batch = Collator(tiny.extractor, pad_id=tiny.labeller.end)(examples)
+    labels = batch.pop("labels")
+    found = []
+    tiny.model.train()
+    for select in (False, True):
+        chosen = LearnedLogits(tiny.model) if select else None
+        if chosen:
+            chosen.learned = labels != IGNORED
+        tiny.model.zero_grad()
+        outputs = tiny.model(**batch)
+        loss = token_loss(outputs, labels)
+        loss.backward()
+        gradient = torch.cat([p.grad.flatten() for p in tiny.model.parameters() if p.requires_grad])
+        found.append((outputs.logits.shape, loss.item(), gradient))
+    tiny.model.eval()
+    assert tiny.model(**batch).logits.shape == found[0][0]  # to decode, the model is as it was
+    chosen.remove()
+    assert found[1][0] == (int((labels != IGNORED).sum()), tiny.model.config.vocab_size)
+    assert found[1][1] == pytest.approx(found[0][1], rel=1e-5)
+    torch.testing.assert_close(found[1][2], found[0][2], atol=1e-6, rtol=1e-4)
 
 
 def test_loss_is_the_mean_over_labels():
