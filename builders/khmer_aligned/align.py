@@ -7,7 +7,6 @@ word ends moved to where the speech falls quiet.
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -19,7 +18,7 @@ from khmer_aligned.aligners.base import Aligner, frame_seconds
 from khmer_aligned.choose import BestPath, best_paths
 from khmer_aligned.edges import Energy
 from khmer_aligned.schema import SAMPLE_RATE, Span, UserError
-from khmer_aligned.target import Target, target, within
+from khmer_aligned.target import Target, holder, target
 from khmer_aligned.text import Transcript
 from khmer_aligned.unspoken import GivenUp, give_up
 
@@ -48,9 +47,9 @@ class Alignment:
     A word without labels (a symbol, an emoji) has score 0 and, if nothing was heard there, no
     length. `tokens` holds the labels of all words in order, those of word k at
     `token_ranges[k]`. `stars` are seconds (S, 2) of audio that the transcript does not hold,
-    between words. The words of the phrases that were `given_up` have score 0 and no length. `best`
-    is the model's best label at each frame, (T,), for comparing what it hears with what it was
-    told.
+    between words. `lost[k]` is the phrase of word k where it was given up: such words have score 0
+    and no length. `best` is the model's best label at each frame, (T,), for comparing what it
+    hears with what it was told.
     """
 
     transcript: Transcript
@@ -59,19 +58,13 @@ class Alignment:
     token_ids: np.ndarray  # int32, as tokens
     token_ranges: tuple[tuple[int, int], ...]
     stars: np.ndarray
-    given_up: tuple[GivenUp, ...]
+    lost: tuple[GivenUp | None, ...]
     best: np.ndarray
     blank: int
     frame: float  # seconds
     offset: float  # seconds that were taken off every time
     energy: Energy
     duration: float  # seconds
-
-    def lost(self, word: int) -> GivenUp | None:
-        """The phrase of word `word`, where it was given up."""
-        position = self.words[word].span[0]
-        k = bisect_right(self.given_up, position, key=lambda each: each.span[0]) - 1
-        return self.given_up[k] if k >= 0 and position < self.given_up[k].span[1] else None
 
     def heard(self, start: float, end: float) -> list[int]:
         """The model's own labels between two times: best of each frame, merged, no blanks."""
@@ -96,12 +89,13 @@ def align(
     wanted = [i for i, each in enumerate(targets) if isinstance(each, Target)]
     emissions = aligner.emissions([waveforms[i] for i in wanted])
     paths = best_paths([(transcripts[i], targets[i]) for i in wanted], emissions, aligner)
-    paths, given_up = give_up(paths, emissions, aligner)
-    for i, path, lost in zip(wanted, paths, given_up, strict=True):
+    best = [emission.argmax(axis=1).astype(np.int32) for emission in emissions]
+    paths, given_up = give_up(paths, emissions, best, aligner)
+    for i, path, lost, heard in zip(wanted, paths, given_up, best, strict=True):
         if isinstance(path, UserError):
             results[i] = path
         else:
-            results[i] = _timed(waveforms[i], path, lost, aligner)
+            results[i] = _timed(waveforms[i], path, lost, heard, aligner)
     return results
 
 
@@ -109,15 +103,20 @@ def _unheard(waveform: np.ndarray) -> UserError | None:
     """What there is to say of audio that nothing can be heard in."""
     if len(waveform) < _SHORTEST * SAMPLE_RATE:
         return UserError(f"{len(waveform) / SAMPLE_RATE * 1000:.0f} ms of audio are too short")
-    if not np.isfinite(waveform).all():
+    peak = np.abs(waveform).max()
+    if not np.isfinite(peak):
         return UserError("the audio holds NaN or infinite samples")
-    if np.abs(waveform).max() < _SILENT:
+    if peak < _SILENT:
         return UserError(f"the audio is silent: nothing in it is over {_SILENT} of full scale")
     return None
 
 
 def _timed(
-    waveform: np.ndarray, found: BestPath, given_up: tuple[GivenUp, ...], aligner: Aligner
+    waveform: np.ndarray,
+    found: BestPath,
+    given_up: tuple[GivenUp, ...],
+    best: np.ndarray,
+    aligner: Aligner,
 ) -> Alignment:
     target, spans = found.target, found.spans
     frame = frame_seconds(aligner)
@@ -141,16 +140,17 @@ def _timed(
         words.append(Timed(word.text, starts[lo], ends[hi - 1], score, word.span))
     heard = spans.end[target.stars] > spans.start[target.stars]
     stars = np.array([(starts[k], ends[k]) for k in target.stars[heard]]).reshape(-1, 2)
-    words = _widened(words, target, stars, energy, duration)
+    holders = [holder(target.omitted, word.span[0]) for word in words]
+    lost = tuple(None if k is None else given_up[k] for k in holders)
     return Alignment(
         transcript=found.transcript,
-        words=tuple(words),
+        words=tuple(_widened(words, lost, stars, energy, duration)),
         tokens=tuple(tokens),
         token_ids=np.concatenate([np.array(labels.ids, np.int32) for labels in target.words]),
         token_ranges=tuple(ranges),
         stars=stars,
-        given_up=given_up,
-        best=found.heard,
+        lost=lost,
+        best=best,
         blank=aligner.blank,
         frame=frame,
         offset=offset,
@@ -177,23 +177,26 @@ def _first_words(found: BestPath, frame: float) -> tuple[np.ndarray, np.ndarray]
 
 
 def _widened(
-    words: list[Timed], target: Target, stars: np.ndarray, energy: Energy, duration: float
+    words: list[Timed],
+    lost: Sequence[GivenUp | None],
+    stars: np.ndarray,
+    energy: Energy,
+    duration: float,
 ) -> list[Timed]:
     """Word ends moved from the last peak to where the speech falls quiet or the next word starts.
 
     Untranscribed audio behind a word is not given to it. Words that were given up stand together
     where such audio begins, else in the quiet between their neighbours.
     """
-    omitted = [within(target.omitted, word.span[0]) for word in words]
     following = [*(word.start for word in words[1:]), duration]
     for k in reversed(range(len(words) - 1)):
-        if omitted[k + 1]:
+        if lost[k + 1]:
             following[k] = following[k + 1]
     widened: list[Timed] = []
-    for word, lost, after in zip(words, omitted, following, strict=True):
+    for word, given_up, after in zip(words, lost, following, strict=True):
         k = np.searchsorted(stars[:, 0], word.start)
         star = float(stars[k, 0]) if k < len(stars) else duration
-        if lost:
+        if given_up:
             before = widened[-1].end if widened else 0.0
             moment = star if star < after else energy.quietest(before, after)
             moment = min(max(before, moment), after)

@@ -48,9 +48,9 @@ def load(
     if len(waveform) == 0:
         where = "" if start is None and end is None else f" between {start or 0} s and {end} s"
         raise UserError(f"{name}: holds no audio{where}")
-    if not np.isfinite(waveform).all():
+    peak = np.abs(waveform).max()  # NaN where one sample is
+    if not np.isfinite(peak):
         raise UserError(f"{name}: holds samples that are not numbers (NaN or infinite)")
-    peak = np.abs(waveform).max()
     if peak > _LOUDEST:  # integers written as floats; clipped, nothing would be left of them
         raise UserError(
             f"{name}: holds samples of {peak:.3g} where 1 is full scale; scale them to [-1, 1]"

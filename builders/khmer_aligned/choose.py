@@ -15,7 +15,7 @@ import numpy as np
 from khmer_aligned.aligners import viterbi
 from khmer_aligned.aligners.base import Aligner, frame_seconds
 from khmer_aligned.schema import Span, UserError
-from khmer_aligned.target import Target, star_of, target, within
+from khmer_aligned.target import Target, holder, star_of, target
 from khmer_aligned.text import Ambiguity, Transcript
 
 # Seconds of words on either side that may move: a long reading in place of a short one had pushed
@@ -32,7 +32,6 @@ class BestPath:
     target: Target
     score: float  # of the path, nats
     spans: viterbi.Spans
-    heard: np.ndarray  # int32 (T,), the model's best label at each frame
 
 
 def best_paths(
@@ -70,14 +69,8 @@ def _paths(
     return [
         path
         if isinstance(path, UserError)
-        else BestPath(
-            transcript,
-            own,
-            path.score,
-            viterbi.merge(path, own.ids),
-            emission.argmax(axis=1).astype(np.int32),
-        )
-        for path, (transcript, own), emission in zip(paths, told, emissions, strict=True)
+        else BestPath(transcript, own, path.score, viterbi.merge(path, own.ids))
+        for path, (transcript, own) in zip(paths, told, strict=True)
     ]
 
 
@@ -88,7 +81,7 @@ def _better_readings(path: BestPath, emission: np.ndarray, aligner: Aligner) -> 
     """
     better = {}
     for ambiguity in path.transcript.ambiguities:
-        if within(path.target.omitted, ambiguity.span[0]):
+        if holder(path.target.omitted, ambiguity.span[0]) is not None:
             continue
         found = _scores(ambiguity, path, emission, aligner)
         best = int(np.argmax(found))

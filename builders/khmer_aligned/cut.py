@@ -105,7 +105,7 @@ def _places(alignment: Alignment, samples: int) -> list[_Place]:
         strength = alignment.transcript.words[k - 1].break_after
         gap = after.start - before.end
         # What was given up stays by itself.
-        apart = (alignment.lost(k - 1) is None) != (alignment.lost(k) is None)
+        apart = (alignment.lost[k - 1] is None) != (alignment.lost[k] is None)
         if (strength == Break.NEVER or gap < MIN_PAUSE) and not apart:
             continue
         stars = alignment.stars

@@ -82,7 +82,7 @@ def measure(alignment: Alignment, piece: Piece) -> Figures:
         tokens=piece.tokens,
         fits=piece.fits,
     )
-    lost = [each for each in map(alignment.lost, range(first, last)) if each]
+    lost = [each for each in alignment.lost[first:last] if each]
     if not lost:
         return figures
     return replace(
@@ -132,10 +132,10 @@ def doubts(alignment: Alignment, limits: Thresholds) -> list[Doubt]:
     words, ranges = alignment.words, alignment.token_ranges
     found = [
         Doubt(word.span, word.start, word.end, "the aligner cannot spell it")
-        for k, (word, (lo, hi)) in enumerate(zip(words, ranges, strict=True))
-        if lo == hi and alignment.lost(k) is None
+        for word, (lo, hi), lost in zip(words, ranges, alignment.lost, strict=True)
+        if lo == hi and lost is None
     ]
-    for given_up, group in groupby(range(len(words)), key=lambda k: alignment.lost(k) is not None):
+    for given_up, group in groupby(range(len(words)), key=lambda k: alignment.lost[k] is not None):
         if given_up:
             own = [words[k] for k in group]
             span = own[0].span[0], own[-1].span[1]

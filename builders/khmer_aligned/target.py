@@ -48,7 +48,7 @@ def target(
     star = star_of(aligner)
     ids, places, stars, heard = [star], [], [0], []
     for word, labels in zip(transcript.words, words, strict=True):
-        if within(omitted, word.span[0]):
+        if holder(omitted, word.span[0]) is not None:
             places.append((stars[-1], stars[-1] + 1))
             heard.append(_NO_LABELS)
             continue
@@ -66,10 +66,10 @@ def target(
     )
 
 
-def within(spans: Sequence[Span], position: int) -> bool:
-    """Whether one of some spans in order holds a character."""
+def holder(spans: Sequence[Span], position: int) -> int | None:
+    """The index of the span, of some in order, that holds a character."""
     k = bisect_right(spans, (position, math.inf)) - 1
-    return k >= 0 and position < spans[k][1]
+    return k if k >= 0 and position < spans[k][1] else None
 
 
 def star_of(aligner: Aligner) -> int:

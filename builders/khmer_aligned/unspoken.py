@@ -46,9 +46,14 @@ class GivenUp:
 
 
 def give_up(
-    paths: Sequence[BestPath | UserError], emissions: Sequence[np.ndarray], aligner: Aligner
+    paths: Sequence[BestPath | UserError],
+    emissions: Sequence[np.ndarray],
+    best: Sequence[np.ndarray],
+    aligner: Aligner,
 ) -> tuple[list[BestPath | UserError], list[tuple[GivenUp, ...]]]:
     """The paths without what was not spoken, and what that is.
+
+    best: (T,), the model's best label at each frame of each emission (T, V).
 
     A transcript that is wrong everywhere keeps its path, and so does a recording that the model
     hardly understands: its clips are judged by their scores alone.
@@ -63,7 +68,7 @@ def give_up(
     for _ in range(_ROUNDS):
         told = {}
         for i in unsettled:
-            if without := trials[i].without(found[i], emissions[i], aligner):
+            if without := trials[i].without(found[i], emissions[i], best[i], aligner):
                 told[i] = found[i].transcript, without
         if not told:
             break
@@ -100,11 +105,13 @@ class _Trial:
     def given_up(self) -> tuple[GivenUp, ...]:
         return tuple(self.lost[k] for k in sorted(self.lost))
 
-    def without(self, path: BestPath, emission: np.ndarray, aligner: Aligner) -> Target | None:
+    def without(
+        self, path: BestPath, emission: np.ndarray, best: np.ndarray, aligner: Aligner
+    ) -> Target | None:
         """The target without the phrases that are not heard in their place; None to leave it."""
         words = self._words(path.transcript)
         heard = {
-            k: _compare(path.heard, path.target.ids, path.spans, *path.target.range(*own), aligner)
+            k: _compare(best, path.target.ids, path.spans, *path.target.range(*own), aligner)
             for k, own in enumerate(words)
             if k not in self.lost
         }
@@ -118,7 +125,7 @@ class _Trial:
         whole = target(path.transcript, aligner)
         for run in _runs(sorted(self.lost)):
             if not wrong.keys().isdisjoint(run):
-                for k in self._in_place(run, words, whole, path, emission, aligner, limit):
+                for k in self._in_place(run, words, whole, path, emission, best, aligner, limit):
                     del self.lost[k]
                     self.put_back.add(k)
         omitted = [self.phrases[k] for k in sorted(self.lost)]
@@ -136,6 +143,7 @@ class _Trial:
         whole: Target,
         path: BestPath,
         emission: np.ndarray,
+        best: np.ndarray,
         aligner: Aligner,
         limit: float,
     ) -> list[int]:
@@ -164,7 +172,7 @@ class _Trial:
                 continue
             spans = viterbi.merge(local, ids)
             lo, hi = len(head), len(head) + len(labels)
-            heard = _compare(path.heard[start:end], ids, spans, lo, hi, aligner)
+            heard = _compare(best[start:end], ids, spans, lo, hi, aligner)
             if not heard.is_wrong(limit):
                 fitting.append((k, int(spans.start[lo]), int(spans.end[hi - 1]), heard.labels))
         return _in_order(fitting)
