@@ -5,10 +5,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from torch.nn.functional import cross_entropy
 
 from khmer_whisper.collate import Collator, Example, log_mel, stack
 from khmer_whisper.labels import IGNORED
-from khmer_whisper.loss import LearnedLogits, token_loss
+from khmer_whisper.loss import LossHead, token_loss
 
 from .conftest import sound
 
@@ -21,8 +22,11 @@ def examples(tiny) -> list[Example]:
     ]
 
 
-def test_log_mel_is_whispers(tiny, examples):
-    waveforms = [example.samples for example in examples]
+@pytest.mark.parametrize("n", (1, 160, 161, 16_001, 31_800, 31_801, 32_000))
+def test_log_mel_is_whispers(tiny, n):
+    draw = np.random.default_rng(n)
+    waveforms = [draw.normal(0, 0.1, size).astype(np.float32) for size in (n, n // 3 + 1)]
+    waveforms.append(np.zeros(n, np.float32))
     ours = log_mel(stack(waveforms, tiny.extractor), tiny.extractor)
     theirs = tiny.extractor(waveforms, sampling_rate=16_000, return_tensors="pt").input_features
     assert ours.shape == (3, 40, 200)
@@ -32,6 +36,14 @@ def test_log_mel_is_whispers(tiny, examples):
 def test_nothing_is_cut_to_the_window(tiny):
     with pytest.raises(ValueError, match="do not fit"):
         stack([np.zeros(tiny.extractor.n_samples + 1, np.float32)], tiny.extractor)
+
+
+@pytest.fixture
+def head(tiny):
+    head = LossHead(tiny.model)
+    yield head
+    head.remove()
+    tiny.model.eval()
 
 
 def test_padding_is_masked_and_the_end_token_is_not(tiny, examples):
@@ -49,7 +61,11 @@ def test_padding_is_masked_and_the_end_token_is_not(tiny, examples):
         assert batch["attention_mask"][row].sum() == -(-len(example.samples) // 160)
 
 
-def test_loss_does_not_depend_on_how_the_batch_is_divided(tiny, examples):
+def gradients(model: torch.nn.Module) -> torch.Tensor:
+    return torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None])
+
+
+def test_loss_does_not_depend_on_how_the_batch_is_divided(tiny, head, examples):
     collate = Collator(tiny.extractor, pad_id=tiny.labeller.end)
 
     def loss_and_gradient(parts: list[list[Example]]) -> tuple[float, torch.Tensor]:
@@ -58,13 +74,11 @@ def test_loss_does_not_depend_on_how_the_batch_is_divided(tiny, examples):
         tiny.model.zero_grad()
         total = 0.0
         for batch in batches:
-            labels = batch.pop("labels")
-            loss = token_loss(tiny.model(**batch), labels, items)
+            head.labels = batch.pop("labels")
+            loss = token_loss(tiny.model(**batch), head.labels, items)
             loss.backward()
             total += loss.item()
-        return total, torch.cat(
-            [p.grad.flatten() for p in tiny.model.parameters() if p.grad is not None]
-        )
+        return total, gradients(tiny.model)
 
     whole, gradient = loss_and_gradient([examples])
     for parts in ([[e] for e in examples], [examples[:1], examples[1:]]):
@@ -73,32 +87,65 @@ def test_loss_does_not_depend_on_how_the_batch_is_divided(tiny, examples):
         torch.testing.assert_close(other, gradient, atol=1e-6, rtol=1e-4)
 
 
-def test_logits_of_learned_labels_alone_give_the_same_loss_and_gradient(tiny, examples):
-    batch = Collator(tiny.extractor, pad_id=tiny.labeller.end)(examples)
+@pytest.mark.parametrize("autocast", (False, True), ids=("float32", "bfloat16"))
+def test_loss_is_that_of_the_models_own_logits(tiny, head, examples, autocast):
+    # More labels than the layer is wide: they are taken in several parts.
+    batch = Collator(tiny.extractor, pad_id=tiny.labeller.end)(examples * 3)
     labels = batch.pop("labels")
-    found = []
-    tiny.model.train()
-    for select in (False, True):
-        chosen = LearnedLogits(tiny.model) if select else None
-        if chosen:
-            chosen.learned = labels != IGNORED
+    assert (labels != IGNORED).sum() > 2 * tiny.model.config.d_model
+
+    def loss_and_gradient(ours: bool) -> tuple[float, torch.Tensor]:
+        tiny.model.train(ours)  # it has no dropout
         tiny.model.zero_grad()
-        outputs = tiny.model(**batch)
-        loss = token_loss(outputs, labels)
-        loss.backward()
-        gradient = torch.cat([p.grad.flatten() for p in tiny.model.parameters() if p.requires_grad])
-        found.append((outputs.logits.shape, loss.item(), gradient))
-    tiny.model.eval()
-    assert tiny.model(**batch).logits.shape == found[0][0]  # to decode, the model is as it was
-    chosen.remove()
-    assert found[1][0] == (int((labels != IGNORED).sum()), tiny.model.config.vocab_size)
-    assert found[1][1] == pytest.approx(found[0][1], rel=1e-5)
-    torch.testing.assert_close(found[1][2], found[0][2], atol=1e-6, rtol=1e-4)
+        with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+            outputs = tiny.model(**batch)
+        if ours:
+            head.labels = labels
+            loss = token_loss(outputs, labels)
+        else:
+            loss = cross_entropy(outputs.logits.float().flatten(0, 1), labels.flatten())
+        (3 * loss).backward()
+        return loss.item(), gradients(tiny.model)
+
+    head.labels = labels
+    loss, gradient = loss_and_gradient(ours=True)
+    whole, expected = loss_and_gradient(ours=False)
+    assert loss == pytest.approx(whole, rel=1e-2 if autocast else 1e-5)
+    far = (gradient - expected).norm() / expected.norm()
+    assert far < (2e-2 if autocast else 1e-5)
 
 
-def test_loss_is_the_mean_over_labels():
-    logits = torch.zeros(2, 3, 5)  # every token equally likely
-    labels = torch.tensor([[1, 2, IGNORED], [3, IGNORED, IGNORED]])
-    outputs = SimpleNamespace(logits=logits)
-    assert token_loss(outputs, labels).item() == pytest.approx(np.log(5))
-    assert token_loss(outputs, labels, num_items_in_batch=6).item() == pytest.approx(np.log(5) / 2)
+def test_a_frozen_table_gets_no_gradient_and_its_model_the_same(tiny, head, examples):
+    batch = Collator(tiny.extractor, pad_id=tiny.labeller.end)(examples)
+    head.labels = batch.pop("labels")
+    tiny.model.train()
+    norm = tiny.model.model.decoder.layer_norm.weight
+    found = []
+    for learns in (True, False):
+        head.weight.requires_grad_(learns)
+        tiny.model.zero_grad()
+        token_loss(tiny.model(**batch), head.labels).backward()
+        found.append(norm.grad.clone())
+    assert head.weight.grad is None
+    head.weight.requires_grad_()
+    torch.testing.assert_close(*found)
+
+
+def test_the_head_is_put_in_for_training_only(tiny):
+    layer, names = tiny.model.proj_out, set(tiny.model.state_dict())
+    head = LossHead(tiny.model)
+    assert set(tiny.model.state_dict()) == names
+    assert tiny.model.proj_out.weight is tiny.model.model.decoder.embed_tokens.weight
+    hidden = torch.randn(1, 2, tiny.model.config.d_model)
+    torch.testing.assert_close(head.eval()(hidden), layer(hidden))
+    head.remove()
+    assert tiny.model.proj_out is layer
+
+
+def test_loss_is_the_mean_over_labels(tiny, head):
+    labels = head.labels = torch.tensor([[1, 2, IGNORED], [3, IGNORED, IGNORED]])
+    every_token_equally_likely = torch.zeros(2, 3, tiny.model.config.d_model)
+    outputs = SimpleNamespace(logits=head.train()(every_token_equally_likely))
+    mean = np.log(tiny.model.config.vocab_size)
+    assert token_loss(outputs, labels).item() == pytest.approx(mean)
+    assert token_loss(outputs, labels, num_items_in_batch=6).item() == pytest.approx(mean / 2)

@@ -16,6 +16,8 @@ from transformers import WhisperFeatureExtractor
 
 from khmer_whisper.labels import IGNORED, Labels
 
+SILENT = -10.0  # decades of power, and the least that Whisper tells apart
+
 
 @dataclass(frozen=True, slots=True)
 class Example:
@@ -28,9 +30,10 @@ class Example:
 def log_mel(waveforms: torch.Tensor, extractor: WhisperFeatureExtractor) -> torch.Tensor:
     """Whisper's log-mel spectrogram (batch, mels, frames) of waveforms (batch, samples).
 
-    Computed where `waveforms` lie, the GPU included, which the extractor itself leaves again
-    for numpy after every batch. Each waveform is scaled by its own maximum (Radford et al. 2022,
-    section 2.2).
+    The frames are those of the model's whole window; what the samples, as `stack` gives them, do
+    not fill is silence, and costs nothing. Computed where `waveforms` lie, the GPU included, which
+    the extractor itself leaves again for numpy after every batch. Each waveform is scaled by its
+    own maximum (Radford et al. 2022, section 2.2).
     """
     window = torch.hann_window(extractor.n_fft, device=waveforms.device)
     spectrum = torch.stft(
@@ -38,22 +41,25 @@ def log_mel(waveforms: torch.Tensor, extractor: WhisperFeatureExtractor) -> torc
     )
     power = spectrum[..., :-1].abs().square().contiguous()
     filters = torch.as_tensor(extractor.mel_filters, dtype=torch.float32, device=power.device)
-    decades = (filters.T @ power).clamp(min=1e-10).log10()
+    decades = (filters.T @ power).clamp(min=10**SILENT).log10()
+    decades = pad(decades, (0, extractor.nb_max_frames - decades.shape[-1]), value=SILENT)
     decades = torch.maximum(decades, decades.amax(dim=(1, 2), keepdim=True) - 8.0)
     return (decades + 4.0) / 4.0
 
 
 def stack(waveforms: Sequence[np.ndarray], extractor: WhisperFeatureExtractor) -> torch.Tensor:
-    """Waveforms padded with silence to the model's window: (batch, n_samples) float32.
+    """Waveforms padded with silence to one length: (batch, samples) float32.
 
-    Raises ValueError for one that is longer: nothing is ever cut off.
+    The length is a multiple of the hop, at most the model's window, and leaves the longest one
+    half an FFT of silence: no later frame of the window hears anything of it. Raises ValueError
+    for one that is longer than the window: nothing is ever cut off.
     """
     longest = max(len(waveform) for waveform in waveforms)
     if longest > extractor.n_samples:
         raise ValueError(f"{longest} samples do not fit a window of {extractor.n_samples}")
-    return torch.stack(
-        [pad(torch.from_numpy(w), (0, extractor.n_samples - len(w))) for w in waveforms]
-    )
+    hop = extractor.hop_length
+    length = min(-(-(longest + extractor.n_fft // 2) // hop) * hop, extractor.n_samples)
+    return torch.stack([pad(torch.from_numpy(w), (0, length - len(w))) for w in waveforms])
 
 
 class Collator:

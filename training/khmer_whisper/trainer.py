@@ -30,8 +30,7 @@ from khmer_whisper.collate import Collator, log_mel
 from khmer_whisper.config import Config
 from khmer_whisper.data import Rows
 from khmer_whisper.evaluate import score
-from khmer_whisper.labels import IGNORED
-from khmer_whisper.loss import LearnedLogits, token_loss
+from khmer_whisper.loss import LossHead, token_loss
 from khmer_whisper.mix import Clips, Epochs
 from khmer_whisper.model import Whisper
 from khmer_whisper.stream import Stream, StreamedClips
@@ -62,7 +61,7 @@ class WhisperTrainer(Seq2SeqTrainer):
             compute_loss_func=token_loss,
         )
         self.sampler = clips.sampler(config)
-        self.learned_logits = LearnedLogits(whisper.model)
+        self.loss_head = LossHead(whisper.model)
         # The loss is ours alone: the model need not be told how many labels there are.
         self.model_accepts_loss_kwargs = False
         self.pop_callback(PrinterCallback)
@@ -78,7 +77,7 @@ class WhisperTrainer(Seq2SeqTrainer):
 
     def _prepare_inputs(self, inputs: dict) -> dict:
         inputs = super()._prepare_inputs(inputs)
-        self.learned_logits.learned = inputs["labels"] != IGNORED
+        self.loss_head.labels = inputs["labels"]
         if "waveforms" in inputs:
             inputs["input_features"] = log_mel(inputs.pop("waveforms"), self.whisper.extractor)
         return inputs
@@ -131,7 +130,7 @@ def learning(whisper: Whisper, config: Config) -> torch.nn.Module:
 
 def finish(whisper: Whisper, trainer: WhisperTrainer) -> None:
     """Take off the model what was put on for training only; adapters are merged."""
-    trainer.learned_logits.remove()
+    trainer.loss_head.remove()
     if isinstance(trainer.model, PeftModel):
         trainer.model.merge_and_unload()
     config = whisper.model.config
