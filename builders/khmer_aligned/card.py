@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from importlib import resources
 from pathlib import Path
 from string import Template
@@ -91,16 +90,6 @@ def _layout(report: dict[str, Any]) -> str:
     config = {"data_files": files, "description": f"build {report['key']}"}
     MetadataConfigs({"default": config}).to_dataset_card_data(header)
     return header.to_yaml().strip()
-
-
-def name_repository(folder: Path, repository: str) -> None:
-    """Let the card in `folder` say `load_dataset` with the name that it is published under."""
-    path = folder / "README.md"
-    if path.is_file():
-        text = path.read_text(encoding="utf-8")
-        named = re.sub(r'load_dataset\("[^"]*"\)', f'load_dataset("{repository}")', text)
-        if named != text:
-            path.write_text(named, encoding="utf-8")
 
 
 def _template() -> str:

@@ -143,9 +143,8 @@ def push_dataset(
     folder: Path, repository: str, private: bool, tag: str | None, message: str
 ) -> None:
     """Publish the built FOLDER as REPOSITORY on the Hub, in one commit."""
-    from khmer_aligned import card, hub
+    from khmer_aligned import hub
 
-    card.name_repository(folder, repository)
     published = hub.publish(
         folder, repository, "dataset", message=message, private=private, tag=tag
     )

@@ -52,6 +52,12 @@ PICKLES = (
     "pytorch_model*.bin",
 )
 
+# Where the cards tell how the repository is used.
+_NAMED = re.compile(
+    r'(?<=load_dataset\(")[^"]*(?="\))'
+    r'|(?<=pipeline\("automatic-speech-recognition", ")[^"]*(?="\))'
+    r"|(?<=khmer-whisper transcribe )\S+"
+)
 _SHARD = re.compile(r"(?P<stem>.+)-(?P<index>\d{5})-of-(?P<count>\d{5})(?P<ending>\.\w+)")
 _TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -123,9 +129,9 @@ def publish(
 ) -> Published:
     """Make the repository hold the folder: one commit or none, then an optional tag.
 
-    A missing repository is created. Only files that differ from the repository's are uploaded,
-    all of them before the commit that shows them; when nothing differs there is no commit. A
-    publish that was cut off is finished by calling it again.
+    A missing repository is created, and the card's examples come to name it. Only files that
+    differ from the repository's are uploaded, all of them before the commit that shows them; when
+    nothing differs there is no commit. A publish that was cut off is finished by calling it again.
 
     `private` decides over a new repository only: an existing one keeps its visibility, and asking
     for a private publish into a public one is an error. Raises `UserError`.
@@ -140,6 +146,7 @@ def publish(
         raise UserError(
             "no Hugging Face token: run `hf auth login`, or set HF_TOKEN, and try again"
         )
+    _name_in_card(files["README.md"], repo_id)
     api = HfApi(token=token)
     with plain_errors(repo_id, repo_type, api.endpoint):
         head = _existing_or_new(api, repo_id, repo_type, private)
@@ -289,6 +296,12 @@ def _checked_files(folder: Path, repo_type: RepoType) -> dict[str, Path]:
             name = f"{stem}-{missing[0]:05d}-of-{count:05d}{ending}"
             raise UserError(f"{folder} is incomplete: {name} is missing; finish it first")
     return files
+
+
+def _name_in_card(card: Path, repo_id: str) -> None:
+    text = card.read_text(encoding="utf-8", errors="surrogateescape")
+    if (named := _NAMED.sub(repo_id, text)) != text:
+        card.write_text(named, encoding="utf-8", errors="surrogateescape")
 
 
 def _existing_or_new(api: HfApi, repo_id: str, repo_type: RepoType, private: bool) -> str:

@@ -129,3 +129,8 @@ def test_a_pushed_model_loads_by_its_name(trained, hub, tmp_path):
     again = hub.run(["khmer-whisper", *push])
     assert "nothing to upload" in again.stdout
     assert len(hub.commits("model", "org/whisper-sounds")) == 2
+    elsewhere = hub.run(["khmer-whisper", "push-model", str(folder), "org/whisper-elsewhere"])
+    assert elsewhere.returncode == 0, elsewhere.stderr
+    card = hub.read("model", "org/whisper-elsewhere", "README.md").decode()
+    assert "khmer-whisper transcribe org/whisper-elsewhere " in card
+    assert "org/whisper-sounds" not in card

@@ -37,15 +37,6 @@ def write_card(folder: Path) -> None:
         (results / "khmer.yaml").write_text(text, encoding="utf-8")
 
 
-def name_repository(folder: Path, repository: str) -> None:
-    """Put the repository's id where the card says how to load the model."""
-    card = folder / "README.md"
-    text = card.read_text(encoding="utf-8")
-    named = text.replace(UNNAMED, repository)
-    if named != text:
-        card.write_text(named, encoding="utf-8")
-
-
 def template() -> Path:
     """model_card.md: beside this file in an installed package, at the top of the repository."""
     shipped = Path(__file__).with_name("model_card.md")

@@ -230,9 +230,7 @@ def demo(out: Path) -> None:
 def push_model(folder: Path, repo: str, private: bool, tag: str | None) -> None:
     """Publish the model in FOLDER as REPO (org/name) on the Hub, in one commit."""
     from khmer_aligned.hub import publish
-    from khmer_whisper.card import name_repository
 
-    name_repository(folder, repo)
     published = publish(
         folder, repo, "model", private=private, tag=tag, message="Publish the model"
     )
