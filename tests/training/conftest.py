@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from datasets import Dataset
+from safetensors.torch import load_file
 from transformers import WhisperConfig, WhisperFeatureExtractor, WhisperForConditionalGeneration
 
 from khmer_aligned.audio import encode_flac
@@ -16,6 +17,7 @@ from khmer_whisper.demo.tokenizer import byte_tokenizer
 from khmer_whisper.labels import Labeller
 from khmer_whisper.train import Result, train
 
+SOURCES = [str(Path(__file__).parents[2] / name) for name in ("builders", "training")]
 # Each word has a chord of its own: a sound with a spelling.
 WORDS = {"ទឹក": (300, 900), "ឆ្កែ": (500, 1500), "ល្អ": (700, 2500), "ធំ": (1100, 3500)}
 WORD_SECONDS = 0.4
@@ -59,6 +61,13 @@ def clip(number: int, words: list[str], recording: str, quiet: float = 0.0, **ch
         "start": number * 3.0,
         "end": number * 3.0 + duration,
     } | changes
+
+
+def close(first: Path, second: Path, atol: float = 0) -> None:
+    """Asserts that two model folders hold the same weights."""
+    weights = load_file(second / "model.safetensors")
+    for name, tensor in load_file(first / "model.safetensors").items():
+        torch.testing.assert_close(tensor, weights[name], atol=atol, rtol=0, msg=name)
 
 
 def write_dataset(folder: Path, splits: dict[str, list[dict]]) -> Path:

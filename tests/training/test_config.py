@@ -59,3 +59,8 @@ def test_whole_numbers_are_numbers():
     assert Config(dataset="a", epochs=3).toml() == Config(dataset="a", epochs=3.0).toml()
     with pytest.raises(UserError, match="cannot be read"):
         Config.read(Path("nowhere.toml"))
+
+
+def test_a_folder_spelled_in_two_ways_is_one(tmp_path):
+    with pytest.raises(UserError, match="is named twice"):
+        Config(dataset=str(tmp_path), mix=(Mixed(f"{tmp_path}/../{tmp_path.name}", 1.0),))

@@ -1,9 +1,13 @@
 """Several datasets with weights: how often each clip is seen, and in which language."""
 
+import io
 import json
 import tomllib
+from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 from datasets import Audio, Dataset
 from huggingface_hub import ModelCard
 
@@ -11,7 +15,7 @@ from khmer_aligned.audio import encode_flac
 from khmer_aligned.schema import UserError
 from khmer_whisper import data
 from khmer_whisper.config import Config, Mixed
-from khmer_whisper.mix import Clips, Epochs, Part
+from khmer_whisper.mix import Clips, Epochs, Key, Part
 from khmer_whisper.train import train
 
 from .conftest import clip, random_words, sound, write_dataset
@@ -69,7 +73,7 @@ def test_mixing_changes_nothing_in_the_examples_of_the_first(few, other, tiny):
 
 
 def test_a_plain_dataset_of_another_language_keeps_its_language(plain, tiny):
-    splits = data.load(str(plain), any_speech=True)
+    splits = data.load(str(plain), language="en")
     fitting = data.fitting(splits, "train", tiny, "text")
     assert fitting.seconds.tolist() == pytest.approx([0.4] * 10)
     config = Config(dataset="d", timestamps=0.5, previous_text=1.0, join=0.5)
@@ -87,11 +91,61 @@ def test_a_plain_dataset_of_another_language_keeps_its_language(plain, tiny):
         Part("plain", fitting, weight=0.01)
 
 
+def speech(folder: Path, texts: list[str | None], rate: int = 16_000, seconds: float = 0.4) -> Path:
+    """A plain dataset of noise and `texts`."""
+    audio = []
+    for i in range(len(texts)):
+        noise = np.random.default_rng(i).normal(0, 0.1, round(seconds * rate))
+        buffer = io.BytesIO()
+        soundfile.write(buffer, noise, rate, format="FLAC")
+        audio.append({"bytes": buffer.getvalue(), "path": None})
+    rows = Dataset.from_dict({"audio": audio, "sentence": texts})
+    rows.cast_column("audio", Audio(decode=False)).to_parquet(str(folder / "train.parquet"))
+    return folder
+
+
+def test_plain_khmer_is_canonical_and_can_be_learned_as_it_is_read_aloud(tmp_path):
+    folder = speech(tmp_path, ["ទិញ\u200b១៨"])
+    [row] = data.load(str(folder), language="km").get("train")
+    assert (row["text"], row["spoken"]) == ("ទិញ១៨", "ទិញដប់ប្រាំបី")
+    [row] = data.load(str(folder), language="en").get("train")
+    assert row["text"] == row["spoken"] == "ទិញ\u200b១៨"
+
+
+def test_a_plain_dataset_is_measured_once(tmp_path, monkeypatch):
+    folder = speech(tmp_path, ["a", "b"])
+    first = data.load(str(folder), language="en").get("train")
+
+    def again(*_):
+        raise AssertionError("measured again")
+
+    monkeypatch.setattr(soundfile, "info", again)
+    assert (
+        data.load(str(folder), language="en").get("train")["duration"][:]
+        == [pytest.approx(0.4)] * 2
+    )
+    assert first["id"][:] == [f"{folder.name}-00000", f"{folder.name}-00001"]
+
+
+def test_half_a_sample_over_the_window_does_not_fit(tmp_path, tiny):
+    # 64,001 samples at 32 kHz are 32,001 at 16 kHz, one more than the window of 2 s.
+    folder = speech(tmp_path, ["a"], rate=32_000, seconds=2 + 1 / 32_000)
+    found = data.fitting(data.load(str(folder), language="en"), "train", tiny, "text")
+    assert [clip.reason for clip in found.left_out] == ["2.00 s of audio, over the model's 2 s"]
+
+
+def test_a_clip_longer_than_its_row_says_is_named(tmp_path, tiny):
+    row = clip(0, ["ទឹក"] * 6, "a", duration=0.4)
+    folder = write_dataset(tmp_path / "d", {"train": [row]})
+    fitting = data.fitting(data.load(str(folder)), "train", tiny, "text")
+    clips = Clips([Part("d", fitting)], tiny, Config(dataset="d"))
+    with pytest.raises(UserError, match=r"clip a-00000: holds 2\.40 s .* says 0\.40 s"):
+        clips[Key(0, 0)]
+
+
 def test_a_clip_that_nobody_transcribed_is_listed(tmp_path, tiny):
-    audio = [{"bytes": encode_flac(sound(["ធំ"], seed=i)), "path": None} for i in range(2)]
-    rows = Dataset.from_dict({"audio": audio, "sentence": ["big", None]})
-    rows.cast_column("audio", Audio(decode=False)).to_parquet(str(tmp_path / "train.parquet"))
-    splits = data.load(str(tmp_path), any_speech=True)
+    speech(tmp_path, ["big", None])
+    splits = data.load(str(tmp_path), language="en")
     fitting = data.fitting(splits, "train", tiny, "text")
     assert len(fitting) == 1
     assert [clip.reason for clip in fitting.left_out] == ["no text"]

@@ -15,8 +15,7 @@ from khmer_whisper.mix import Part
 from khmer_whisper.stream import StreamedClips
 from khmer_whisper.trainer import WhisperTrainer
 
-from .conftest import clip, random_words, sounds, write_dataset
-from .test_train import close
+from .conftest import clip, close, random_words, sounds, write_dataset
 
 
 @pytest.fixture(scope="module")
@@ -141,4 +140,4 @@ def test_cut_off_in_its_second_pass_it_ends_with_the_same_weights(
 def test_only_built_datasets_are_streamed(tmp_path):
     (tmp_path / "text.csv").write_text("audio,text\na.wav,a\n", encoding="utf-8")
     with pytest.raises(UserError, match="no column id"):
-        data.load(str(tmp_path), streaming=True, any_speech=True)
+        data.load(str(tmp_path), streaming=True, language="en")

@@ -1,41 +1,25 @@
-"""The whole line on sounds: learn, score, save, reload; killed, resumed, divided, refused."""
+"""The whole line on sounds: learn, score, save, reload, refuse."""
 
 import json
-import os
 import shutil
-import signal
-import subprocess
-import sys
-import time
 import tomllib
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 import yaml
 from huggingface_hub import ModelCard
-from safetensors.torch import load_file
-from transformers import TrainerCallback, pipeline
+from transformers import pipeline
 
 from khmer_aligned.schema import UserError
 from khmer_whisper import data, decode, train
 from khmer_whisper import evaluate as evaluation
 from khmer_whisper import model as models
-from khmer_whisper.config import Config, Mixed
+from khmer_whisper.config import Config
 from khmer_whisper.mix import Clips, Part
-from khmer_whisper.trainer import WhisperTrainer, finish, last_checkpoint
+from khmer_whisper.trainer import WhisperTrainer, finish
 
 from .conftest import clip, sound, tiny_model, write_dataset
-
-SOURCES = [str(Path(__file__).parents[2] / name) for name in ("builders", "training")]
-EVERYTHING = {
-    "join": 0.5,
-    "timestamps": 0.5,
-    "previous_text": 0.5,
-    "augment": 0.5,
-    "spec_augment": True,
-}
 
 
 def test_it_learns_and_says_how_sure_it_is(trained):
@@ -209,90 +193,6 @@ def test_an_unknown_tracker_is_named(dataset, tiny_folder, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-class Gradients(TrainerCallback):
-    """Keeps the gradients of each optimizer step."""
-
-    def __init__(self) -> None:
-        self.steps: list[torch.Tensor] = []
-
-    def on_pre_optimizer_step(self, args, state, control, model=None, **kwargs) -> None:
-        found = [p.grad.flatten() for p in model.parameters() if p.grad is not None]
-        self.steps.append(torch.cat(found).clone())
-
-
-def one_step(dataset: Path, folder: Path, batch_size: int = 8, **options):
-    """Loss and gradients of the first step over the same eight clips, through the Trainer."""
-    whisper = tiny_model()
-    config = Config(
-        dataset=str(dataset), batch_size=batch_size, max_steps=1, max_grad_norm=1e9, **options
-    )
-    clips = Clips(
-        [Part("d", data.fitting(data.load(str(dataset)), "train", whisper, "text"))],
-        whisper,
-        config,
-    )
-    trainer = WhisperTrainer(whisper, config, clips, None, folder)
-    gradients = Gradients()
-    trainer.add_callback(gradients)
-    trainer.train()
-    return trainer.state.log_history[0]["loss"], gradients.steps[0]
-
-
-def test_dividing_the_work_changes_neither_loss_nor_gradients(dataset, tmp_path):
-    # transformers multiplies both by the number of accumulated batches.
-    loss, gradient = one_step(dataset, tmp_path / "whole")
-    for n, options in enumerate(
-        [
-            {"batch_size": 4, "accumulation": 2},
-            {"batch_size": 2, "accumulation": 4},
-            {"batch_size": 1, "accumulation": 8},
-            {"workers": 2},
-            {"gradient_checkpointing": True},
-        ]
-    ):
-        other, divided = one_step(dataset, tmp_path / str(n), **options)
-        assert other == pytest.approx(loss, rel=1e-4), options
-        torch.testing.assert_close(divided, gradient, atol=1e-6, rtol=1e-4, msg=str(options))
-
-
-def test_two_processes_learn_what_one_does(few, tiny_folder, tmp_path):
-    rows = [clip(300, ["ទឹក"], "more"), clip(301, ["ទឹក"] * 6, "more")]  # of 2.4 s
-    mix = (Mixed(str(write_dataset(tmp_path / "more", {"train": rows})), 1.0),)
-    config = Config(dataset=str(few), mix=mix, model=str(tiny_folder), batch_size=8, max_steps=2)
-    train.train(config, tmp_path / "one")
-    # The same batches of eight, each divided over two processes.
-    (tmp_path / "run.toml").write_text(config.with_(batch_size=4).toml(), encoding="utf-8")
-    command = [
-        *(sys.executable, "-m", "khmer_whisper.cli", "train", str(few), str(tmp_path / "two")),
-        *("--config", str(tmp_path / "run.toml"), "--processes", "2"),
-    ]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(SOURCES), "OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen(
-        command,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    try:
-        printed, complaints = process.communicate(timeout=400)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)  # the launcher and the processes it started
-        raise
-    assert process.returncode == 0, complaints
-    assert printed.count("Model folder") == 1
-    assert printed.count("left out of training") == 1  # they know of each other from the start
-    close(tmp_path / "one", tmp_path / "two", atol=1e-5)
-    card = (tmp_path / "one/README.md").read_text(encoding="utf-8")
-    assert "None of these recordings, going by their names, was trained on" in card
-    one, two = (
-        [json.loads(line) for line in (tmp_path / name / "predictions.jsonl").open()]
-        for name in ("one", "two")
-    )
-    assert [row["id"] for row in one] == [row["id"] for row in two]
-
-
 @pytest.mark.parametrize("tune", ["decoder", "lora"])
 def test_parts_of_the_model_can_be_tuned(dataset, tmp_path, tune):
     whisper = tiny_model()
@@ -314,100 +214,6 @@ def test_parts_of_the_model_can_be_tuned(dataset, tmp_path, tune):
     assert any(".decoder.layers.0.self_attn.q_proj" in name for name in changed)
     if tune == "lora":
         assert not any("embed" in name or "layer_norm" in name for name in changed)
-
-
-def test_out_of_memory_divides_the_batch_and_keeps_the_step(few, tiny_folder, tmp_path):
-    class SmallGpu(WhisperTrainer):
-        def training_step(self, model, inputs, *args):
-            if len(inputs["labels"]) > 4:
-                raise torch.OutOfMemoryError
-            return super().training_step(model, inputs, *args)
-
-    config = Config(dataset=str(few), model=str(tiny_folder), batch_size=16, max_steps=2, epochs=1)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(train, "WhisperTrainer", SmallGpu)
-        divided = train.train(config, tmp_path / "small")
-    assert divided.steps == 2
-    train.train(config, tmp_path / "large")
-    close(tmp_path / "small", tmp_path / "large", atol=1e-5)
-
-
-def close(first: Path, second: Path, atol: float = 0) -> None:
-    weights = load_file(second / "model.safetensors")
-    for name, tensor in load_file(first / "model.safetensors").items():
-        torch.testing.assert_close(tensor, weights[name], atol=atol, rtol=0, msg=name)
-
-
-def test_killed_twice_it_ends_with_the_same_weights(few, tiny_folder, tmp_path):
-    config = Config(
-        dataset=str(few),
-        model=str(tiny_folder),
-        batch_size=4,
-        max_steps=12,
-        learning_rate=1e-3,
-        evaluate_every=2,
-        **EVERYTHING,
-    )
-    torch.set_num_threads(1)
-    train.train(config, tmp_path / "undisturbed")
-    out = tmp_path / "killed"
-    (tmp_path / "run.toml").write_text(config.toml(), encoding="utf-8")
-    # Imports once, then each line it reads starts the training in a process of its own.
-    code = (
-        "import os, sys; from pathlib import Path; import torch; torch.set_num_threads(1);"
-        "from khmer_whisper.config import Config; from khmer_whisper.train import train\n"
-        "for _ in sys.stdin:\n"
-        "    if child := os.fork():\n"
-        "        print(child, flush=True); os.waitpid(child, 0)\n"
-        "    else:\n"
-        f"        train(Config.read(Path({str(tmp_path / 'run.toml')!r})), Path({str(out)!r}))\n"
-        "        os._exit(0)\n"
-    )
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(SOURCES)}
-    starter = subprocess.Popen(
-        [sys.executable, "-c", code],
-        env=environment,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    with starter:
-        for step in (4, 8):
-            starter.stdin.write("train\n")
-            starter.stdin.flush()
-            training = int(starter.stdout.readline())
-            deadline = time.monotonic() + 120
-            while not (out / f"checkpoints/checkpoint-{step}").exists():
-                assert time.monotonic() < deadline
-                time.sleep(0.005)
-            os.kill(training, signal.SIGKILL)
-            time.sleep(0.05)
-            reached = last_checkpoint(out / "checkpoints")
-            assert reached is not None and int(reached.name.split("-")[1]) < 12
-    train.train(config, out)
-    close(out, tmp_path / "undisturbed")
-
-
-def test_cut_off_after_the_last_step_it_still_ends_the_same(few, tiny_folder, tmp_path):
-    config = Config(dataset=str(few), model=str(tiny_folder), max_steps=4, evaluate_every=2)
-    train.train(config, tmp_path / "undisturbed")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(train, "finish", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
-        with pytest.raises(KeyboardInterrupt):
-            train.train(config, tmp_path / "cut")
-    assert not (tmp_path / "cut/model.safetensors").exists()
-    train.train(config, tmp_path / "cut")
-    close(tmp_path / "cut", tmp_path / "undisturbed")
-
-
-def test_a_half_written_checkpoint_is_passed_over(tmp_path):
-    for step, state in ((5, "{}"), (10, None), (15, '{"global_')):
-        folder = tmp_path / f"checkpoint-{step}"
-        folder.mkdir()
-        if state:
-            (folder / "trainer_state.json").write_text(state, encoding="utf-8")
-    assert last_checkpoint(tmp_path) == tmp_path / "checkpoint-5"
 
 
 def test_a_silent_clip_does_not_break_decoding(trained):

@@ -125,10 +125,12 @@ class Config:
         for name in ("epochs", "learning_rate", "max_grad_norm"):
             if getattr(self, name) <= 0:
                 raise UserError(f"{name} is {getattr(self, name)}: give more than 0")
-        names = [self.dataset, *(mixed.name for mixed in self.mix)]
-        for name in names:
-            if names.count(name) > 1:
+        seen = set()
+        for name in (self.dataset, *(mixed.name for mixed in self.mix)):
+            found = Path(name).resolve() if Path(name).is_dir() else name
+            if found in seen:
                 raise UserError(f"{name} is named twice: once is enough, with a weight")
+            seen.add(found)
         if self.streaming:
             self._check_streaming()
 

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import soundfile
-from datasets import Audio, Dataset, IterableDataset
+from datasets import Audio, Dataset, Features, IterableDataset, concatenate_datasets
 from tqdm import tqdm
 
 from khmer_aligned import audio, hub
 from khmer_aligned.hub import Source
 from khmer_aligned.schema import CLIP_FEATURES, SAMPLE_RATE, UserError
+from khmer_aligned.text import normalize, verbalize
+from khmer_whisper.config import LANGUAGE
 from khmer_whisper.model import Whisper
 
 Rows = Dataset | IterableDataset
@@ -68,11 +72,11 @@ class Splits:
         return rows.select_columns(names).iter(BATCH)
 
 
-def load(name: str, *, streaming: bool = False, any_speech: bool = False) -> Splits:
+def load(name: str, *, streaming: bool = False, language: str | None = None) -> Splits:
     """The dataset at a Hub id (with @revision) or in a folder, with the columns of a clip.
 
-    With `streaming` nothing of it is put on disk. With `any_speech` it need not have been built
-    by khmer-aligned: audio and a text will do.
+    With `streaming` nothing of it is put on disk. With `language` it need not have been built by
+    khmer-aligned: audio and a text in that language will do.
 
     Raises UserError when it cannot be loaded or a column is missing.
     """
@@ -84,8 +88,8 @@ def load(name: str, *, streaming: bool = False, any_speech: bool = False) -> Spl
         if "audio" in names:
             rows = rows.cast_column("audio", Audio(decode=False))
         missing = [column for column in CLIP_FEATURES if column not in names]
-        if missing and any_speech and not streaming:
-            rows = _completed(name, rows)
+        if missing and language and not streaming:
+            rows = _completed(name, rows, language)
         elif missing:
             raise UserError(
                 f"{name}: the {split} split has no column {', '.join(missing)}; build a dataset "
@@ -98,33 +102,43 @@ def load(name: str, *, streaming: bool = False, any_speech: bool = False) -> Spl
     )
 
 
-def _completed(name: str, rows: Dataset) -> Dataset:
-    """Rows of any speech dataset with the columns of a clip, each a recording of its own."""
+def _completed(name: str, rows: Dataset, language: str) -> Dataset:
+    """Rows of any speech dataset with the columns of a clip, each a recording of its own.
+
+    What is added lies in the cache of `datasets`, so that the audio is measured once.
+    """
     told = [column for column in TEXTS if column in rows.column_names]
     if "audio" not in rows.column_names or not told:
         raise UserError(f"{name}: has no column audio, or none of {', '.join(TEXTS)}")
-    rows = rows.select_columns(["audio", told[0]]).rename_columns({told[0]: "text"})
-    ids = [f"{name.rpartition('/')[2]}-{number:05}" for number in range(len(rows))]
-    seconds = [
-        _seconds(sound, clip)
-        for sound, clip in zip(
-            tqdm(rows["audio"], desc=f"measuring {name}", unit="clip", delay=2), ids, strict=True
-        )
-    ]
-    more = {
-        "id": ids,
-        "spoken": rows["text"][:],
-        "words": [[]] * len(rows),
+    rows = rows.select_columns(["audio", told[0]]).rename_columns({told[0]: "told"})
+    added = rows.map(
+        partial(_clip, prefix=name.rpartition("/")[2], khmer=language == LANGUAGE),
+        with_indices=True,
+        remove_columns=["audio", "told"],
+        features=Features({k: v for k, v in CLIP_FEATURES.items() if k != "audio"}),
+        desc=f"measuring {name}",
+    )
+    return concatenate_datasets([rows.select_columns("audio"), added], axis=1)
+
+
+def _clip(row: dict[str, Any], number: int, *, prefix: str, khmer: bool) -> dict[str, Any]:
+    """The columns of a clip that a row of audio and text does not have."""
+    clip, text = f"{prefix}-{number:05}", row["told"]
+    if khmer and text is not None:
+        text = normalize(text)
+    seconds = _seconds(row["audio"], clip)
+    return {
+        "id": clip,
+        "text": text,
+        "spoken": verbalize(text) if khmer and text is not None else text,
+        "words": [],
         "duration": seconds,
-        "score": [1.0] * len(rows),
-        "recording": ids,
-        "speaker": [None] * len(rows),
-        "start": [0.0] * len(rows),
+        "score": 1.0,
+        "recording": clip,
+        "speaker": None,
+        "start": 0.0,
         "end": seconds,
     }
-    for column, values in more.items():
-        rows = rows.add_column(column, values, feature=CLIP_FEATURES[column])
-    return rows
 
 
 def _encoded(sound: dict[str, Any]) -> bytes | Path:
@@ -183,7 +197,8 @@ def fitting(splits: Splits, split: str, whisper: Whisper, text: str | None) -> F
 
 
 def _too_long(seconds: float, tokens: int, whisper: Whisper) -> str | None:
-    if round(seconds * SAMPLE_RATE) > whisper.extractor.n_samples:
+    # Resampled, a part of a sample becomes a whole one; the column's float32 is not that exact.
+    if math.ceil(seconds * SAMPLE_RATE - 0.1) > whisper.extractor.n_samples:
         return f"{seconds:.2f} s of audio, over the model's {whisper.seconds:g} s"
     if tokens > whisper.max_tokens:
         return f"{tokens} label tokens, over the model's {whisper.max_tokens}"

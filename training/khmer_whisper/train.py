@@ -65,16 +65,17 @@ def train(config: Config, out: Path) -> Result:
     state = PartialState(cpu=not torch.cuda.is_available())
     splits = data.load(config.dataset, streaming=config.streaming)
     mixed = [
-        data.load(each.name, streaming=config.streaming, any_speech=True) for each in config.mix
+        data.load(each.name, streaming=config.streaming, language=each.language)
+        for each in config.mix
     ]
     whisper = models.load(config.model)
     pinned = config.with_(
-        dataset=_pinned(splits.source, config.dataset),
+        dataset=splits.source.pinned,
         mix=tuple(
-            replace(each, name=_pinned(other.source, each.name))
+            replace(each, name=other.source.pinned)
             for each, other in zip(config.mix, mixed, strict=True)
         ),
-        model=_pinned(whisper.source, config.model),
+        model=whisper.source.pinned,
     )
     clips = _training_clips([splits, *mixed], whisper, pinned)
     split = scored_split(splits)
@@ -113,10 +114,6 @@ def train(config: Config, out: Path) -> Result:
         shutil.rmtree(checkpoints)
     state.wait_for_everyone()
     return result
-
-
-def _pinned(source: Source, name: str) -> str:
-    return source.pinned if source.revision else name
 
 
 def _prepare_folder(out: Path, config: Config, datasets: list[Source]) -> Path:
