@@ -77,3 +77,13 @@ def test_build_of_nothing_and_push_of_nothing(tmp_path, aligner_folder, tokenize
     done = run("push-dataset", tmp_path / "empty", "org/khmer-aligned")
     assert done.exit_code == 1
     assert "README.md" in done.stderr
+
+
+def test_a_folder_that_cannot_be_made_is_named(recordings, aligner_folder, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    done = run(
+        "align", recordings / "farm.ogg", recordings / "farm.txt", "--aligner", aligner_folder,
+        "-o", tmp_path / "file" / "farm.json",
+    )  # fmt: skip
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert done.stderr.splitlines()[-1] == f"Error: {tmp_path / 'file'}: File exists"

@@ -6,25 +6,15 @@ from pathlib import Path
 
 import click
 
+from khmer_aligned.console import Console
+
 _ALIGNER_HELP = "`mms`, or a CTC model of transformers by folder or Hub id."
 _OFFSET_HELP = (
     "Seconds that the aligner's tokens come late, for recordings with too few pauses to tell."
 )
 
 
-class _PlainErrors(click.Group):
-    """Shows what the user can mend as one line, never as a traceback."""
-
-    def invoke(self, context: click.Context) -> object:
-        from khmer_aligned.schema import UserError
-
-        try:
-            return super().invoke(context)
-        except UserError as error:
-            raise click.ClickException(str(error)) from error
-
-
-@click.group(cls=_PlainErrors, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Console, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="khmer-aligned")
 def main() -> None:
     """Recordings and rough Khmer transcripts in, an aligned dataset out."""

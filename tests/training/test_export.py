@@ -68,6 +68,9 @@ def test_what_is_missing_is_named(trained, tiny_folder, tmp_path, monkeypatch):
         export(str(tiny_folder), tmp_path / "out")
     with pytest.raises(UserError, match="exists already"):
         export(str(trained.folder), tmp_path)
+    (tmp_path / "file").write_text("in the way")
+    done = CliRunner().invoke(cli.main, ["export", str(trained.folder), f"{tmp_path}/file/out"])
+    assert (done.exit_code, done.output) == (1, f"Error: {tmp_path}/file: File exists\n")
     monkeypatch.setattr(ctranslate2, "__version__", "3.24.0")
     with pytest.raises(UserError, match=r"3\.24\.0 is too old: install khmer-aligned\[ctransl"):
         export(str(trained.folder), tmp_path / "out")

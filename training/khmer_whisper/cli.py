@@ -14,28 +14,32 @@ from pathlib import Path
 
 import click
 
-from khmer_aligned.schema import UserError
+from khmer_aligned.console import Console
 from khmer_whisper.config import Config, Mixed
 
 QUANTIZATIONS = ("float32", "float16", "bfloat16", "int8")
 FORMATS = ("txt", "json", "srt", "vtt")
 
 
-def plain_errors(command: Callable) -> Callable:
-    """Say what the user can mend in one line, without a traceback; keep the libraries quiet."""
+def quietly(command: Callable) -> Callable:
+    """Run `command` without the libraries' deprecations in their own calls."""
 
     @functools.wraps(command)
     def run(*args, **kwargs):
-        _quiet()
-        try:
-            return command(*args, **kwargs)
-        except UserError as error:
-            raise click.ClickException(str(error)) from error
+        from datasets.utils import logging as datasets_logging
+        from transformers.utils import logging as transformers_logging
+
+        transformers_logging.set_verbosity_error()
+        transformers_logging.disable_progress_bar()
+        datasets_logging.set_verbosity_error()
+        logging.getLogger("accelerate").setLevel(logging.ERROR)
+        warnings.simplefilter("ignore")
+        return command(*args, **kwargs)
 
     return run
 
 
-@click.group()
+@click.group(cls=Console)
 @click.version_option(package_name="khmer-aligned")
 def main() -> None:
     """Fine-tune Whisper on an aligned Khmer dataset, score it, use it and publish it.
@@ -59,7 +63,7 @@ def config_options(command: Callable) -> Callable:
             name = f"{name}/--no-{name[2:]}"
         elif field.name == "mix":
             settings |= {"multiple": True, "metavar": "NAME=WEIGHT[:LANGUAGE]"}
-            settings["callback"] = plain_errors(lambda _, __, texts: tuple(map(Mixed.parse, texts)))
+            settings["callback"] = lambda _, __, texts: tuple(map(Mixed.parse, texts))
         elif field.type == "tuple[str, ...]":
             name, settings["multiple"] = name.removesuffix("s"), True
         else:
@@ -85,7 +89,7 @@ def config_options(command: Callable) -> Callable:
     help="One for each GPU. For several machines: accelerate launch -m khmer_whisper.cli train ...",
 )
 @config_options
-@plain_errors
+@quietly
 def train(dataset: str, out: Path, config_file: Path | None, processes: int, **options) -> None:
     """Fine-tune a Whisper on DATASET and write the model folder OUT.
 
@@ -121,7 +125,7 @@ def train(dataset: str, out: Path, config_file: Path | None, processes: int, **o
     type=click.Path(path_type=Path, file_okay=False),
     help="Write predictions.jsonl and metrics.json into this folder.",
 )
-@plain_errors
+@quietly
 def evaluate(
     model: str, dataset: str, split: str, batch_size: int, streaming: bool, out: Path | None
 ) -> None:
@@ -155,7 +159,7 @@ def evaluate(
 )
 @click.option("--clips", type=click.IntRange(1), help="Compare on the first of them only.")
 @click.option("--batch-size", type=click.IntRange(1), default=8, show_default=True)
-@plain_errors
+@quietly
 def export(model: str, out: Path, dataset: str | None, quantization: str, **options) -> None:
     """Write MODEL for CTranslate2 (faster-whisper) into the folder OUT.
 
@@ -185,7 +189,7 @@ def export(model: str, out: Path, dataset: str | None, quantization: str, **opti
     help="Write one file for each audio file into this folder instead of standard output.",
 )
 @click.option("--batch-size", type=click.IntRange(1), default=8, show_default=True)
-@plain_errors
+@quietly
 def transcribe(model: str, files: tuple[Path, ...], form: str, out: Path | None, batch_size: int):
     """Transcribe audio FILES of any length with MODEL."""
     from khmer_whisper import model as models
@@ -213,7 +217,7 @@ def transcribe(model: str, files: tuple[Path, ...], form: str, out: Path | None,
     show_default=True,
     help="The folder for what it makes.",
 )
-@plain_errors
+@quietly
 def demo(out: Path) -> None:
     """Run the whole main job on bundled recordings, offline, in a few minutes."""
     from khmer_whisper.demo.run import run
@@ -226,7 +230,7 @@ def demo(out: Path) -> None:
 @click.argument("repo")
 @click.option("--private", is_flag=True, help="If the repository has to be created, for you alone.")
 @click.option("--tag", help="Name the published revision, such as v1.")
-@plain_errors
+@quietly
 def push_model(folder: Path, repo: str, private: bool, tag: str | None) -> None:
     """Publish the model in FOLDER as REPO (org/name) on the Hub, in one commit."""
     from khmer_aligned.hub import publish
@@ -258,18 +262,6 @@ def _table(split: str, scores: dict) -> str:
             f"WER by {found.segmenter} {found.wer_segmented}"
         )
     return "\n".join(lines)
-
-
-def _quiet() -> None:
-    """Nobody reads screens of deprecations in the libraries' own calls."""
-    from datasets.utils import logging as datasets_logging
-    from transformers.utils import logging as transformers_logging
-
-    transformers_logging.set_verbosity_error()
-    transformers_logging.disable_progress_bar()
-    datasets_logging.set_verbosity_error()
-    logging.getLogger("accelerate").setLevel(logging.ERROR)
-    warnings.simplefilter("ignore")
 
 
 if __name__ == "__main__":

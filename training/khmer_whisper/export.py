@@ -22,9 +22,9 @@ from khmer_whisper.decode import Recognized, recognized
 from khmer_whisper.evaluate import Evaluation, named, score, scored, scored_split
 from khmer_whisper.model import Whisper
 
-# Points of CER by which the weights' precision may make an export worse than its original. In
-# float32 nothing may differ at all.
-EXCUSED = {"float32": 0.0, "float16": 0.005, "bfloat16": 0.01, "int8": 0.01}
+# Points of CER by which the weights' precision may make an export worse than its original.
+EXCUSED = {"float32": 0.001, "float16": 0.005, "bfloat16": 0.01, "int8": 0.01}
+SAME = 0.98  # of the clips in float32: sums in another order let a near tie fall the other way
 OLDEST = (4, 8)  # of CTranslate2: the first that was tried with this transformers
 # faster-whisper makes tokens and log-mel from these, and guesses where they are missing.
 COMPANIONS = ("tokenizer.json", "preprocessor_config.json")
@@ -137,7 +137,7 @@ def _prove(result: Exported, quantization: str) -> None:
     heard = (
         f"{result.same} of {clips} clips are the same, CER {before:.2%} before, {after:.2%} after"
     )
-    if quantization == "float32" and result.same < clips:
+    if quantization == "float32" and result.same < SAME * clips:
         raise UserError(f"{result.folder}: not written: the export hears something else: {heard}")
     if after - before > EXCUSED[quantization]:
         raise UserError(
