@@ -24,6 +24,7 @@ import torch
 from khmer_aligned import aligners, card, hub, sources, split
 from khmer_aligned.builder import Recordings
 from khmer_aligned.clips import OUTCOME_FEATURES, MakeClips
+from khmer_aligned.files import alone, write_whole
 from khmer_aligned.quality import Thresholds
 from khmer_aligned.report import balance
 from khmer_aligned.schema import (
@@ -85,11 +86,27 @@ def build(source: str, out: Path, config: Config) -> dict[str, Any]:
     }
     key = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
     if (finished := _finished(out, key)) is not None:
+        shutil.rmtree(out / _WORK, ignore_errors=True)  # of one that was killed in its last line
         return finished
     # A tokenizer that cannot be loaded is said now, not after the first shard is aligned.
     TokenCounter(config.tokenizer)
     work = _work_folder(out, key)
 
+    with alone(work):
+        report = {"key": key} | identity | _filled(source, corpus, config, work, out)
+        write_whole(out / "README.md", card.fill(report))
+        write_whole(out / _RECORD, json.dumps(report, ensure_ascii=False, indent=2))
+    shutil.rmtree(work)
+    return report
+
+
+def _filled(
+    source: str, corpus: sources.Corpus, config: Config, work: Path, out: Path
+) -> dict[str, Any]:
+    """Write clips and rejections into `out`; returns the balance and the splits' sizes.
+
+    What an earlier run has aligned lies in `work`.
+    """
     builder = Recordings(cache_dir=str(work / "cache"), source=source, corpus=corpus)
     builder.download_and_prepare()
     recordings = builder.as_dataset(split="recordings")
@@ -106,16 +123,13 @@ def build(source: str, out: Path, config: Config) -> dict[str, Any]:
         _align(part, path, f"Aligning shard {i}/{len(shards)}", make_clips)
         for i, (path, part) in enumerate(shards, start=1)
     ]
-    report = {"key": key} | identity | balance(tallies)
+    report = balance(tallies)
     clips = datasets.Dataset.from_parquet(
         [str(path) for path, _ in shards], features=CLIP_FEATURES, cache_dir=str(work / "cache")
     )
     report["splits"] = _write_splits(clips, given, config.seed, out)
     rejected = "".join(line + "\n" for tally in tallies for line in tally["rejections"])
-    _write_whole(out / "rejected.jsonl", rejected)
-    _write_whole(out / "README.md", card.fill(report))
-    shutil.rmtree(work)
-    _write_whole(out / _RECORD, json.dumps(report, ensure_ascii=False, indent=2))
+    write_whole(out / "rejected.jsonl", rejected)
     return report
 
 
@@ -153,7 +167,7 @@ def _work_folder(out: Path, key: str) -> Path:
         )
     (out / "data").mkdir(parents=True, exist_ok=True)
     work.mkdir(exist_ok=True)
-    _write_whole(work / "key", key)
+    write_whole(work / "key", key)
     return work
 
 
@@ -204,7 +218,7 @@ def _align(part: datasets.Dataset, path: Path, label: str, make_clips: MakeClips
         counts[f"rejected_{unit}"] = sum(outcomes[unit]) - sum(clips[unit])
     _write_parquet(clips.select_columns(list(CLIP_FEATURES)), path)
     tally = {"counts": counts, "rejections": rejections}
-    _write_whole(record, json.dumps(tally, ensure_ascii=False))
+    write_whole(record, json.dumps(tally, ensure_ascii=False))
     return tally
 
 
@@ -263,10 +277,4 @@ def _write_parquet(clips: datasets.Dataset, path: Path) -> None:
     datasets.disable_progress_bars()  # one for each file says nothing
     clips.to_parquet(partial, batch_size=_ROW_GROUP)
     datasets.enable_progress_bars()
-    partial.replace(path)
-
-
-def _write_whole(path: Path, text: str) -> None:
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(text, encoding="utf-8")
     partial.replace(path)

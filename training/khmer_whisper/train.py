@@ -6,6 +6,7 @@ import gc
 import json
 import os
 import shutil
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import transformers
 from accelerate import PartialState
 from tqdm import tqdm
 
+from khmer_aligned.files import alone, write_whole
 from khmer_aligned.hub import Source
 from khmer_aligned.schema import UserError
 from khmer_whisper import data, decode, metrics
@@ -81,36 +83,40 @@ def train(config: Config, out: Path) -> Result:
     split = scored_split(splits)
     with state.main_process_first():
         checkpoints = _prepare_folder(out, pinned, [splits.source, *(m.source for m in mixed)])
-    base = _base_scores(whisper, splits, split, pinned, checkpoints)
-    whisper, trainer = _trained(whisper, splits, clips, pinned, checkpoints)
-    tuned = evaluate(whisper, splits, split, pinned.batch_size, "scoring the tuned model")
-    difference = compare(base, tuned)
-    left_out = [clip for part in clips.parts for clip in part.fitting.left_out]
-    result = Result(
-        out, split, base.scores, tuned.scores, difference, left_out, trainer.state.global_step
-    )
-    if state.is_main_process:
-        whisper.model.config.clip_seconds = clips.usual_seconds
-        whisper.save(out)
-        found = report(splits, {"base": base, "tuned": tuned}, {"base": whisper.source}) | {
-            "difference": {name: asdict(value) for name, value in difference.items()},
-            "seen_recordings": _seen(splits, split, mixed),
-            "mixed": [
-                {**named(other.source), "language": part.language, "weight": part.weight}
-                for other, part in zip(mixed, clips.parts[1:], strict=True)
-            ],
-        }
-        _write(out / "metrics.json", json.dumps(found, ensure_ascii=False, indent=2) + "\n")
-        decode.write(
-            out / "predictions.jsonl",
-            [
-                row | {"base": before.hypothesis}
-                for row, before in zip(tuned.rows(), base.predictions, strict=True)
-            ],
+    with alone(checkpoints) if state.is_main_process else nullcontext():
+        base = _base_scores(whisper, splits, split, pinned, checkpoints)
+        whisper, trainer = _trained(whisper, splits, clips, pinned, checkpoints)
+        tuned = evaluate(whisper, splits, split, pinned.batch_size, "scoring the tuned model")
+        difference = compare(base, tuned)
+        left_out = [clip for part in clips.parts for clip in part.fitting.left_out]
+        result = Result(
+            out, split, base.scores, tuned.scores, difference, left_out, trainer.state.global_step
         )
-        provenance = _provenance([splits, *mixed], whisper, clips, trainer)
-        _write(out / "training.toml", pinned.toml(provenance))
-        write_card(out)
+        if state.is_main_process:
+            whisper.model.config.clip_seconds = clips.usual_seconds
+            whisper.save(out)
+            found = report(splits, {"base": base, "tuned": tuned}, {"base": whisper.source}) | {
+                "difference": {name: asdict(value) for name, value in difference.items()},
+                "seen_recordings": _seen(splits, split, mixed),
+                "mixed": [
+                    {**named(other.source), "language": part.language, "weight": part.weight}
+                    for other, part in zip(mixed, clips.parts[1:], strict=True)
+                ],
+            }
+            write_whole(
+                out / "metrics.json", json.dumps(found, ensure_ascii=False, indent=2) + "\n"
+            )
+            decode.write(
+                out / "predictions.jsonl",
+                [
+                    row | {"base": before.hypothesis}
+                    for row, before in zip(tuned.rows(), base.predictions, strict=True)
+                ],
+            )
+            provenance = _provenance([splits, *mixed], whisper, clips, trainer)
+            write_whole(out / "training.toml", pinned.toml(provenance))
+            write_card(out)
+    if state.is_main_process:
         shutil.rmtree(checkpoints)
     state.wait_for_everyone()
     return result
@@ -132,7 +138,7 @@ def _prepare_folder(out: Path, config: Config, datasets: list[Source]) -> Path:
     if (out / "config.json").exists():
         raise UserError(f"{out}: holds a finished model; train into another folder")
     checkpoints.mkdir(parents=True, exist_ok=True)
-    _write(record, run)
+    write_whole(record, run)
     return checkpoints
 
 
@@ -261,10 +267,3 @@ def _provenance(
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
         "versions": versions(),
     }
-
-
-def _write(path: Path, text: str) -> None:
-    # Every process of a run may write it at once.
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
