@@ -2,17 +2,19 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import torch
+from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, ProcessFailure
 from transformers import TrainerCallback
 
+from khmer_aligned.schema import UserError
 from khmer_whisper import data, train
 from khmer_whisper.config import Config, Mixed
+from khmer_whisper.launch import _told
 from khmer_whisper.mix import Clips, Part
 from khmer_whisper.trainer import WhisperTrainer
 
@@ -65,6 +67,20 @@ def test_dividing_the_work_changes_neither_loss_nor_gradients(dataset, tmp_path)
         torch.testing.assert_close(divided, gradient, atol=1e-6, rtol=1e-4, msg=str(options))
 
 
+def run(command: list[str]) -> tuple[str, str, int]:
+    """Standard output, standard error and status of a command that starts processes."""
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(SOURCES), "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        printed, complaints = process.communicate(timeout=400)
+    except subprocess.TimeoutExpired:
+        process.terminate()  # and it ends those it has started
+        raise
+    return printed, complaints, process.returncode
+
+
 def test_two_processes_learn_what_one_does(few, tiny_folder, tmp_path):
     rows = [clip(300, ["ទឹក"], "more"), clip(301, ["ទឹក"] * 6, "more")]  # of 2.4 s
     mix = (Mixed(str(write_dataset(tmp_path / "more", {"train": rows})), 1.0),)
@@ -76,21 +92,8 @@ def test_two_processes_learn_what_one_does(few, tiny_folder, tmp_path):
         *(sys.executable, "-m", "khmer_whisper.cli", "train", str(few), str(tmp_path / "two")),
         *("--config", str(tmp_path / "run.toml"), "--processes", "2"),
     ]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(SOURCES), "OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen(
-        command,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    try:
-        printed, complaints = process.communicate(timeout=400)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)  # the launcher and the processes it started
-        raise
-    assert process.returncode == 0, complaints
+    printed, complaints, status = run(command)
+    assert status == 0, complaints
     assert printed.count("Model folder") == 1
     assert printed.count("left out of training") == 1  # they know of each other from the start
     close(tmp_path / "one", tmp_path / "two", atol=1e-5)
@@ -101,6 +104,32 @@ def test_two_processes_learn_what_one_does(few, tiny_folder, tmp_path):
         for name in ("one", "two")
     )
     assert [row["id"] for row in one] == [row["id"] for row in two]
+    # Two processes that make the same mistake speak with one voice, and without a traceback.
+    _, complaints, status = run(command)
+    assert status == 1
+    told = [line for line in complaints.splitlines() if "split" not in line]
+    assert told == [f"Error: {tmp_path / 'two'}: holds a finished model; train into another folder"]
+
+
+def test_the_mistake_is_told_and_not_what_came_of_it(tmp_path):
+    def failure(rank: int, exitcode: int, said: str | None) -> ProcessFailure:
+        file = tmp_path / f"{rank}.json"
+        if said:
+            extra = {"py_callstack": f"Traceback\n{said}", "timestamp": "1700000000"}
+            file.write_text(json.dumps({"message": {"message": said, "extraInfo": extra}}))
+        return ProcessFailure(rank, 100 + rank, exitcode, str(file))
+
+    lost = failure(0, 1, "RuntimeError: Connection closed by peer")
+    mistake = failure(1, 1, "ClickException: clip a-00007: cannot be decoded")
+    ended = failure(2, -9, None)
+    told = [
+        _told(ChildFailedError("train", dict(enumerate(failures))))
+        for failures in ([lost, mistake], [ended], [lost])
+    ]
+    assert [type(error) for error in told] == [UserError, UserError, RuntimeError]
+    assert str(told[0]) == "clip a-00007: cannot be decoded"
+    assert "Signal 9 (SIGKILL)" in str(told[1])
+    assert "Traceback" in str(told[2]) and "Connection closed" in str(told[2])
 
 
 def test_out_of_memory_divides_the_batch_and_keeps_the_step(few, tiny_folder, tmp_path):

@@ -96,13 +96,16 @@ def train(dataset: str, out: Path, config_file: Path | None, processes: int, **o
     Options given here go before those of --config. Started again after an interruption with the
     same options, it goes on where it was.
     """
-    from khmer_whisper.train import train as run
-
     given = {key: value for key, value in options.items() if value not in (None, ())}
     given["dataset"] = dataset
     config = Config.read(config_file, **given) if config_file else Config.of(given)
     if processes > 1 and "RANK" not in os.environ:
-        _launch(processes)
+        from khmer_whisper.launch import launch
+
+        return launch(sys.argv[1:], processes)
+
+    from khmer_whisper.train import train as run
+
     result = run(config, out)
     if os.environ.get("RANK", "0") == "0":
         click.echo(_table(result.split, {"base": result.base, "tuned": result.tuned}))
@@ -243,13 +246,6 @@ def push_model(folder: Path, repo: str, private: bool, tag: str | None) -> None:
     else:
         click.echo(f"{published.url} is up to date: nothing to upload")
     click.echo(f"revision {published.commit}")
-
-
-def _launch(processes: int) -> None:
-    """Become that many processes of the same command, which accelerate joins; never returns."""
-    launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={processes}"]
-    command = [sys.executable, *launcher, "-m", "khmer_whisper.cli", *sys.argv[1:]]
-    os.execv(sys.executable, command)
 
 
 def _table(split: str, scores: dict) -> str:
