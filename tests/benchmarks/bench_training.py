@@ -1,4 +1,4 @@
-"""Training samples per second and disk used: the public recipe and ours, in one run.
+"""Training samples per second, memory and disk used: the public recipe and ours, in one run.
 
     uv run python tests/benchmarks/bench_training.py DATASET MODEL [--clips 200] [--rounds 2]
 
@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import io
 import json
+import resource
 import shutil
 import subprocess
 import sys
@@ -121,6 +122,7 @@ def measure(name: str, dataset: str, model: str, clips: int, workers: int) -> di
         "trained": trained,
         "disk": disk,
         "audio": audio,
+        "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6,
     }
 
 
@@ -142,7 +144,8 @@ def main() -> None:
             command = [sys.executable, __file__, *sys.argv[1:], "--only", name]
             done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
             rounds.append(json.loads(done.stdout.splitlines()[-1]))
-    print(f"{'':8}{'prepared':>12}{'samples/s':>12}{'first epoch':>14}{'disk / audio':>14}")
+    titles = ("prepared", 12), ("samples/s", 12), ("first epoch", 14), ("memory", 11)
+    print(" " * 8 + "".join(f"{t:>{n}}" for t, n in (*titles, ("disk / audio", 14))))
     for name, rounds in found.items():
         best = min(rounds, key=lambda r: r["trained"])
         prepared = min(r["prepared"] for r in rounds)
@@ -150,7 +153,7 @@ def main() -> None:
         first = best["samples"] / (best["trained"] + prepared)
         print(
             f"{name:8}{prepared:>10.1f} s{speed:>12.1f}{first:>12.1f}/s"
-            f"{best['disk'] / best['audio']:>14.1f}"
+            f"{best['memory']:>8.1f} GB{best['disk'] / best['audio']:>14.1f}"
         )
 
 
