@@ -110,6 +110,7 @@ def test_a_pushed_model_loads_by_its_name(trained, hub, tmp_path):
     push = ["push-model", str(folder), "org/whisper-sounds", "--tag", "v1"]
     done = hub.run(push)
     assert done.returncode == 0, done.stderr
+    assert done.stderr.count("only this machine has") == 2  # its dataset and its base
     files = hub.files("model", "org/whisper-sounds")
     assert "model.safetensors" in files
     assert not any("checkpoints" in name for name in files)

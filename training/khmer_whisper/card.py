@@ -10,7 +10,7 @@ import yaml
 from huggingface_hub import EvalResult, EvalResultEntry, ModelCard, ModelCardData
 from huggingface_hub import eval_result_entries_to_yaml as entries_to_yaml
 
-from khmer_whisper.config import LANGUAGE, PROVENANCE
+from khmer_whisper.config import LANGUAGE, PROVENANCE, Config
 
 TASK = "automatic-speech-recognition"
 UNNAMED = "org/whisper-khmer"  # until it is pushed somewhere
@@ -35,6 +35,16 @@ def write_card(folder: Path) -> None:
         results.mkdir(exist_ok=True)
         text = yaml.safe_dump(entries_to_yaml(entries), allow_unicode=True, sort_keys=False)
         (results / "khmer.yaml").write_text(text, encoding="utf-8")
+
+
+def unpublished(folder: Path) -> list[str]:
+    """The folders that the model in `folder` was made of: nobody else can train it again."""
+    record = folder / "training.toml"
+    if not record.is_file():
+        return []
+    config = Config.read(record)
+    names = [config.dataset, *(mixed.name for mixed in config.mix), config.model]
+    return [name for name in names if not _hub_id(name)]
 
 
 def template() -> Path:

@@ -237,7 +237,14 @@ def demo(out: Path) -> None:
 def push_model(folder: Path, repo: str, private: bool, tag: str | None) -> None:
     """Publish the model in FOLDER as REPO (org/name) on the Hub, in one commit."""
     from khmer_aligned.hub import publish
+    from khmer_whisper.card import unpublished
 
+    for name in unpublished(folder):
+        click.echo(
+            f"only this machine has {name}: nobody else can train this model again until that is "
+            "on the Hub and trained from there",
+            err=True,
+        )
     published = publish(
         folder, repo, "model", private=private, tag=tag, message="Publish the model"
     )
