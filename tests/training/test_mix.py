@@ -180,6 +180,6 @@ def test_a_mixed_training_says_what_it_learned(few, other, plain, tiny_folder, t
     assert card.data.language == ["km", "en"]
     assert f"- {plain.name} (version `sha256:" in card.text
     assert "language en): 10 clips, 0.001 hours, each 0.2 times an epoch" in card.text
-    assert "tuned on Khmer with some en" in card.text
+    assert "tuned on Khmer and some en" in card.text
     assert str(plain.parent) not in card.text
-    assert "also trained on: too good a score" in card.text
+    assert "also trained on: the scores are too good" in card.text

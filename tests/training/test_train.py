@@ -143,28 +143,60 @@ def test_a_finished_model_and_another_run_are_not_overwritten(trained, dataset, 
     config = Config.read(trained.folder / "training.toml")
     with pytest.raises(UserError, match="holds a finished model"):
         train.train(config, trained.folder)
-    checkpoints = tmp_path / "checkpoints"
-    checkpoints.mkdir()
-    (checkpoints / "config.toml").write_text(config.with_(seed=1).toml(), encoding="utf-8")
-    with pytest.raises(UserError, match="another configuration"):
+    checkpoint = tmp_path / "checkpoints/checkpoint-5"
+    checkpoint.mkdir(parents=True)
+    (checkpoint / "trainer_state.json").write_text("{}", encoding="utf-8")
+    record = tmp_path / "checkpoints/config.toml"
+    record.write_text(config.with_(seed=1, epochs=2).toml(), encoding="utf-8")
+    with pytest.raises(UserError, match="unfinished run that differs in seed, epochs, "):
         train.train(config, tmp_path)
 
 
-def test_a_run_does_not_go_on_with_other_data(tiny_folder, tmp_path, monkeypatch):
+def test_a_run_goes_on_with_the_same_data_however_its_steps_are_divided(
+    tiny_folder, tmp_path, monkeypatch
+):
     rows = {"train": [clip(0, ["ទឹក"], "a")], "test": [clip(1, ["ធំ"], "b")]}
     folder = write_dataset(tmp_path / "d", rows)
-    config = Config(dataset=str(folder), model=str(tiny_folder))
+    config = Config(dataset=str(folder), model=str(tiny_folder), batch_size=4)
+    out = tmp_path / "out"
 
     def stop(*_):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(train, "_trained", stop)
-    for _ in range(2):
+    with pytest.raises(KeyboardInterrupt):
+        train.train(config.with_(seed=7), out)
+    with pytest.raises(KeyboardInterrupt):
+        train.train(config, out)  # nothing was learned yet: another run may take its place
+    checkpoint = out / "checkpoints/checkpoint-1"
+    checkpoint.mkdir()
+    (checkpoint / "trainer_state.json").write_text("{}", encoding="utf-8")
+    for changes in ({}, {"batch_size": 2, "accumulation": 2}, {"workers": 1}):
         with pytest.raises(KeyboardInterrupt):
-            train.train(config, tmp_path / "out")
+            train.train(config.with_(**changes), out)
+    with pytest.raises(UserError, match="differs in batch_size; give the same"):
+        train.train(config.with_(batch_size=2), out)
     shutil.rmtree(folder)
     write_dataset(folder, rows | {"train": [clip(2, ["ឆ្កែ"], "a")]})
-    with pytest.raises(UserError, match="another configuration or other data"):
+    with pytest.raises(UserError, match="differs in data; give the same"):
+        train.train(config, out)
+
+
+def test_a_training_that_diverges_is_stopped(few, tiny_folder, tmp_path):
+    config = Config(
+        dataset=str(few), model=str(tiny_folder), batch_size=4, learning_rate=1e30,
+        max_grad_norm=1e30, warmup=0,
+    )  # fmt: skip
+    with pytest.raises(UserError, match=r"the loss is nan at step .* lower --learning-rate"):
+        train.train(config, tmp_path / "out")
+    assert not (tmp_path / "out/model.safetensors").exists()
+
+
+def test_patience_needs_something_to_watch(tiny_folder, tmp_path):
+    rows = {"train": [clip(0, ["ទឹក"], "a")], "test": [clip(1, ["ធំ"], "b")]}
+    folder = write_dataset(tmp_path / "d", rows)
+    config = Config(dataset=str(folder), model=str(tiny_folder), patience=2)
+    with pytest.raises(UserError, match="patience needs a validation split"):
         train.train(config, tmp_path / "out")
 
 

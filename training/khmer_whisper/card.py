@@ -85,6 +85,15 @@ def _data(found: dict, training: dict) -> ModelCardData:
     )
 
 
+RECIPES = {
+    "full": "All weights were tuned",
+    "decoder": "All weights but the encoder's were tuned",
+    "lora": "Adapters (LoRA) were tuned and merged",
+}
+TEXTS = {
+    "text": "It writes numbers and signs as its dataset writes them",
+    "spoken": "It writes numbers and signs as words, as they are read aloud",
+}
 DRAWN = {
     "recordings": "bootstrapped over recordings",
     "clips": "bootstrapped over clips, for want of recordings: too narrow for other speakers",
@@ -124,6 +133,11 @@ def _body(found: dict, training: dict) -> dict:
         "clip_seconds": provenance["clip_seconds"],
         "mixed": _mixed(found, provenance),
         "languages": _languages(found),
+        "recipe": RECIPES[training["tune"]],
+        "text": TEXTS[training["text"]],
+        "learning_rate": f"{training['learning_rate']:g}",
+        "steps": provenance["steps"],
+        "private": not (dataset["on_hub"] and _hub_id(training["model"])),
         "scored_clips": dataset["clips"],
         "scored_minutes": round(dataset["seconds"] / 60, 1),
         "recordings": dataset["recordings"],
@@ -153,7 +167,7 @@ def _languages(found: dict) -> str:
     if not others:
         return "It was tuned on Khmer alone; expect other languages to be worse than with its base."
     return (
-        f"It was tuned on Khmer with some {', '.join(sorted(others))}, to keep what its base knew; "
+        f"It was tuned on Khmer and some {', '.join(sorted(others))}, to keep what its base knew; "
         "that was not scored. Expect other languages to be worse than with its base."
     )
 
@@ -161,7 +175,7 @@ def _languages(found: dict) -> str:
 def _held_out(found: dict) -> str:
     seen, recordings = len(found["seen_recordings"]), found["dataset"]["recordings"]
     if seen:
-        return f"Of these recordings {seen} of {recordings} were also trained on: too good a score."
+        return f"Of these recordings {seen} of {recordings} were also trained on: the scores are too good."
     if found["dataset"]["split"] == "validation":
         return "There was no test split: the best checkpoint was chosen on these very clips."
     told = ", going by their names," if found["mixed"] else ""

@@ -15,6 +15,7 @@ from pathlib import Path
 import click
 
 from khmer_aligned.console import Console
+from khmer_aligned.schema import UserError
 from khmer_whisper.config import Config, Mixed
 
 QUANTIZATIONS = ("float32", "float16", "bfloat16", "int8")
@@ -106,7 +107,11 @@ def train(dataset: str, out: Path, config_file: Path | None, processes: int, **o
 
     from khmer_whisper.train import train as run
 
-    result = run(config, out)
+    try:
+        result = run(config, out)
+    except KeyboardInterrupt:
+        click.echo("stopped: the same command goes on from the last checkpoint", err=True)
+        raise
     if os.environ.get("RANK", "0") == "0":
         click.echo(_table(result.split, {"base": result.base, "tuned": result.tuned}))
         click.echo(f"\nModel folder: {out}")
@@ -137,15 +142,20 @@ def evaluate(
     from khmer_whisper import evaluate as evaluation
     from khmer_whisper import model as models
 
+    if out:
+        if (out / "config.json").exists():
+            raise UserError(f"{out}: holds a model and its own scores; name another folder")
+        out.mkdir(parents=True, exist_ok=True)
     whisper = models.place(models.load(model))
     splits = data.load(dataset, streaming=streaming)
     found = evaluation.evaluate(whisper, splits, split, batch_size)
     if out:
-        out.mkdir(parents=True, exist_ok=True)
         decode.write(out / "predictions.jsonl", found.rows())
         report = evaluation.report(splits, {"model": found}, {"model": whisper.source})
         text = json.dumps(report, ensure_ascii=False, indent=2) + "\n"
         (out / "metrics.json").write_text(text, encoding="utf-8")
+    for clip in found.left_out:
+        click.echo(f"not scored: {clip.id}: {clip.reason}", err=True)
     click.echo(_table(split, {model: found.scores}))
 
 
@@ -198,18 +208,36 @@ def transcribe(model: str, files: tuple[Path, ...], form: str, out: Path | None,
     from khmer_whisper import model as models
     from khmer_whisper.transcribe import transcribe as run
 
-    names = [file.stem for file in files]
+    names = [f"{file.stem}.{form}" for file in files]
     twice = {name for name in names if names.count(name) > 1}
     if out and twice:
-        raise click.UsageError(f"two files would be written to {sorted(twice)[0]}.{form}")
+        raise click.UsageError(f"two files would be written to {sorted(twice)[0]}")
+    if not out and form != "txt" and len(files) > 1:
+        raise click.UsageError(f"several files in one stream are no {form}: give --out")
+    if out:
+        out.mkdir(parents=True, exist_ok=True)
+        for name in names:  # beside the audio it may well be the transcript of a human
+            if (out / name).exists():
+                raise UserError(f"{out / name}: exists already; name another folder")
     whisper = models.place(models.load(model))
-    for file in files:
-        text = run(whisper, file, batch_size).render(form)
+    unread = 0
+    for file, name in zip(files, names, strict=True):
+        try:
+            found = run(whisper, file, batch_size)
+        except UserError as error:
+            if len(files) == 1:
+                raise
+            unread += 1
+            click.echo(f"Error: {error}", err=True)
+            continue
+        if not found.segments:
+            click.echo(f"{file}: no speech was found", err=True)
         if out:
-            out.mkdir(parents=True, exist_ok=True)
-            (out / f"{file.stem}.{form}").write_text(text, encoding="utf-8")
+            (out / name).write_text(found.render(form), encoding="utf-8")
         else:
-            click.echo(text, nl=False)
+            click.echo(found.render(form), nl=False)
+    if unread:
+        raise UserError(f"{unread} of {len(files)} files could not be transcribed")
 
 
 @main.command()
@@ -257,7 +285,9 @@ def push_model(folder: Path, repo: str, private: bool, tag: str | None) -> None:
 
 def _table(split: str, scores: dict) -> str:
     some = next(iter(scores.values()))
-    lines = [f"{some.clips} clips of the {split} split; 95 % intervals over {some.drawn}"]
+    lines = [
+        f"{some.clips} clip{'' if some.clips == 1 else 's'} of the {split} split; 95 % intervals over {some.drawn}"
+    ]
     width = max(len(name) for name in scores)
     for name, found in scores.items():
         lines.append(

@@ -7,12 +7,16 @@ import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from khmer_aligned.schema import UserError
 
 LANGUAGE = "km"
+HEAVIEST = 1_000  # times an epoch; every copy of a clip is drawn one by one
+# What the guides of transformers and of peft take for a Whisper.
+RATE, RATES = 1e-5, {"lora": 1e-3}
 PROVENANCE = "provenance"  # a table of training.toml that tells, and is not read back
 
 
@@ -34,8 +38,11 @@ class Mixed:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "weight", float(self.weight))  # 1 and 1.0 are one configuration
-        if not self.weight > 0 or not math.isfinite(self.weight):
-            raise UserError(f"mix {self.name}: the weight is {self.weight}: give more than 0")
+        if not 0 < self.weight <= HEAVIEST:
+            raise UserError(
+                f"mix {self.name}: the weight is {self.weight}: give more than 0 and at most "
+                f"{HEAVIEST}"
+            )
 
     @classmethod
     def parse(cls, text: str) -> Mixed:
@@ -77,7 +84,9 @@ class Config:
     max_steps: int = _option(0, "Optimizer steps; above 0 it decides instead of epochs.")
     batch_size: int = _option(16, "Clips at a time on each device.")
     accumulation: int = _option(1, "Batches before a step: the same result in less memory.")
-    learning_rate: float = _option(1e-5, "At its highest; it rises, then falls to 0.")
+    learning_rate: float = _option(
+        0.0, "At its highest; it rises, then falls to 0. 0 for 1e-5, with --tune lora 1e-3."
+    )
     warmup: float = _option(0.1, "Share of the steps in which the learning rate rises.")
     weight_decay: float = _option(0.0, "AdamW's.")
     max_grad_norm: float = _option(1.0, "Longer gradients are scaled down to it.")
@@ -109,6 +118,12 @@ class Config:
                 raise UserError(f"{option.name} is {value!r}: choose {' or '.join(choices)}")
             if option.type == "float":  # 3 and 3.0 are one configuration
                 object.__setattr__(self, option.name, float(value))
+                if not math.isfinite(value):
+                    raise UserError(f"{option.name} is {value}: give a number")
+        if not 0 <= self.seed < 2**32:
+            raise UserError(f"seed is {self.seed}: give 0 to {2**32 - 1}")
+        if self.learning_rate == 0:
+            object.__setattr__(self, "learning_rate", RATES.get(self.tune, RATE))
         for name in ("timestamps", "previous_text", "join", "augment"):
             if not 0 <= getattr(self, name) <= 1:
                 raise UserError(f"{name} is {getattr(self, name)}: give a share from 0 to 1")
@@ -151,7 +166,7 @@ class Config:
         A training.toml that a run has written trains the same again.
         """
         try:
-            table = tomllib.loads(path.read_text(encoding="utf-8"))
+            table = tomllib.loads(path.read_text(encoding="utf-8-sig"))
         except OSError as error:
             raise UserError(f"{path}: cannot be read ({error.strerror})") from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -166,7 +181,8 @@ class Config:
         typed = {}
         for key, value in table.items():
             if key not in known:
-                raise UserError(f"{where}: unknown key {key!r}; known are {', '.join(known)}")
+                near = get_close_matches(key.replace("-", "_"), known, n=1) or sorted(known)
+                raise UserError(f"{where}: unknown key {key!r}; known: {', '.join(near)}")
             typed[key] = (
                 _mixed(where, value) if key == "mix" else _typed(where, key, value, known[key])
             )
@@ -219,6 +235,7 @@ def _typed(where: str, key: str, value: Any, kind: str) -> Any:
             return tuple(value)
     elif type(value).__name__ == kind:
         return value
+    kind = {"tuple[str, ...]": 'list of strings, as in ["wandb"]'}.get(kind, kind)
     raise UserError(f"{where}: {key} = {value!r} is not a {kind}")
 
 

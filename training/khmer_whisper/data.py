@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import soundfile
-from datasets import Audio, Dataset, Features, IterableDataset, concatenate_datasets
+from datasets import Audio, Dataset, Features, IterableDataset, Value, concatenate_datasets
 from tqdm import tqdm
 
 from khmer_aligned import audio, hub
@@ -24,6 +24,8 @@ from khmer_whisper.model import Whisper
 
 Rows = Dataset | IterableDataset
 TEXTS = ("text", "sentence", "transcription")  # what other datasets call it
+STRINGS = (Value("string"), Value("large_string"))
+TOLERANCE = 0.1  # seconds; an MP3 tells its length before its padding is taken off
 BATCH = 1_000  # rows whose figures are read at a time
 
 
@@ -82,10 +84,12 @@ def load(name: str, *, streaming: bool = False, language: str | None = None) -> 
     """
     source = hub.resolve(name, "dataset")
     loaded = hub.load(source, name, streaming=streaming)
+    if language and "train" in loaded:  # what is mixed in is learned from, never scored on
+        loaded = {"train": loaded["train"]}
     splits = {}
     for split, rows in loaded.items():
         names = rows.column_names or []  # of a stream that is not parquet they are not known
-        if "audio" in names:
+        if "audio" in names and _holds_sounds(rows):
             rows = rows.cast_column("audio", Audio(decode=False))
         missing = [column for column in CLIP_FEATURES if column not in names]
         if missing and language and not streaming:
@@ -102,14 +106,26 @@ def load(name: str, *, streaming: bool = False, language: str | None = None) -> 
     )
 
 
+def _holds_sounds(rows: Rows) -> bool:
+    """Whether the column `audio` is one: encoded bytes and paths, by that name or not."""
+    column = rows.features["audio"] if rows.features else None
+    return (
+        column is None
+        or isinstance(column, Audio)
+        or (isinstance(column, dict) and {"bytes", "path"} <= set(column))
+    )
+
+
 def _completed(name: str, rows: Dataset, language: str) -> Dataset:
     """Rows of any speech dataset with the columns of a clip, each a recording of its own.
 
     What is added lies in the cache of `datasets`, so that the audio is measured once.
     """
-    told = [column for column in TEXTS if column in rows.column_names]
-    if "audio" not in rows.column_names or not told:
-        raise UserError(f"{name}: has no column audio, or none of {', '.join(TEXTS)}")
+    told = [column for column in TEXTS if rows.features.get(column) in STRINGS]
+    if not isinstance(rows.features.get("audio"), Audio) or not told:
+        raise UserError(
+            f"{name}: has no column audio of sounds, or none of strings named {', '.join(TEXTS)}"
+        )
     rows = rows.select_columns(["audio", told[0]]).rename_columns({told[0]: "told"})
     added = rows.map(
         partial(_clip, prefix=name.rpartition("/")[2], khmer=language == LANGUAGE),
@@ -141,12 +157,14 @@ def _clip(row: dict[str, Any], number: int, *, prefix: str, khmer: bool) -> dict
     }
 
 
-def _encoded(sound: dict[str, Any]) -> bytes | Path:
+def _encoded(sound: dict[str, Any] | None, clip: str) -> bytes | Path:
+    if sound is None or (sound["bytes"] is None and sound["path"] is None):
+        raise UserError(f"clip {clip}: has no audio; leave it out of its dataset")
     return sound["bytes"] if sound["bytes"] is not None else Path(sound["path"])
 
 
 def _seconds(sound: dict[str, Any], clip: str) -> float:
-    encoded = _encoded(sound)
+    encoded = _encoded(sound, clip)
     try:
         file = io.BytesIO(encoded) if isinstance(encoded, bytes) else encoded
         return soundfile.info(file).duration
@@ -155,29 +173,44 @@ def _seconds(sound: dict[str, Any], clip: str) -> float:
 
 
 def waveform(row: dict[str, Any]) -> np.ndarray:
-    """A row's samples (n,), mono float32 at 16 kHz. Raises UserError when they cannot be read."""
-    return audio.load(_encoded(row["audio"]), name=f"clip {row['id']}")
+    """A row's samples (n,), mono float32 at 16 kHz.
+
+    Raises UserError when they cannot be read, or are not as long as the row says: a file that was
+    cut off would teach a Whisper to make words up.
+    """
+    clip = row["id"]
+    samples = audio.load(_encoded(row["audio"], clip), name=f"clip {clip}")
+    seconds = len(samples) / SAMPLE_RATE
+    if abs(seconds - row["duration"]) > TOLERANCE:
+        raise UserError(
+            f"clip {clip}: holds {seconds:.2f} s of audio where its row says "
+            f"{row['duration']:.2f} s; build its dataset anew, or leave it out"
+        )
+    return samples
 
 
 def fitting(splits: Splits, split: str, whisper: Whisper, text: str | None) -> Fitting:
     """The rows of `split` that fit the model's window and its decoder, and those that do not.
 
-    `text` is the column to be learned; None where nothing is, and only the window counts. No
-    audio is decoded for it.
+    `text` is the column to be learned; None where nothing is, and only the window counts, and that
+    there is a text to score against. No audio is decoded for it.
     """
     kept: list[int] = []
     seconds: list[float] = []
     left_out: list[LeftOut] = []
     index = 0
-    columns = ["id", "duration", *([text] if text else [])]
+    columns = ["id", "duration", text or "text"]
     with tqdm(desc="measuring clips", unit="clip", delay=2) as progress:
         for part in splits.columns(split, columns):
-            told = part[text] if text else []
+            told = part[text or "text"]
             # The end token is not read by the decoder.
-            ids = whisper.tokenizer([t or "" for t in told]).input_ids if told else []
+            ids = whisper.tokenizer([t or "" for t in told]).input_ids if text else []
             for i, (clip, duration) in enumerate(zip(part["id"], part["duration"], strict=True)):
-                if told and told[i] is None:
+                # Learned, an empty text makes a Whisper that leaves speech out.
+                if told[i] is None or (text and not any(map(str.isalnum, told[i]))):
                     reason = "no text"
+                elif duration is None:
+                    reason = "no duration"
                 else:
                     reason = _too_long(duration, len(ids[i]) - 1 if ids else 0, whisper)
                 if reason:

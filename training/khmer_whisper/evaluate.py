@@ -45,7 +45,10 @@ def evaluate(
     """
     clips = scored(splits, split, whisper)
     predictions = decode.predict(whisper, clips.rows, batch_size, description)
-    return Evaluation(split, predictions, score(predictions), clips.left_out)
+    scores = score(predictions)
+    if scores.cer.total == 0:
+        raise UserError(f"{splits.source.path}: the texts of the {split} split are all empty")
+    return Evaluation(split, predictions, scores, clips.left_out)
 
 
 def scored(splits: Splits, split: str, whisper: Whisper) -> Fitting:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import soxr
 
-from khmer_aligned.schema import SAMPLE_RATE, UserError
+from khmer_aligned.schema import SAMPLE_RATE
 from khmer_aligned.text import Transcript
 from khmer_aligned.text.transcript import Break
 from khmer_whisper.collate import Example
@@ -49,11 +49,6 @@ class Maker:
         )
         rows = self._joined(row, following) if joined else [row]
         samples, stretches = _laid_out(rows, config.text, phrased=bool(timed))
-        if len(samples) > self.max_samples:
-            raise UserError(
-                f"clip {row['id']}: holds {len(samples) / SAMPLE_RATE:.2f} s of audio where its "
-                f"row says {row['duration']:.2f} s; build its dataset anew, or leave it out"
-            )
         if changed:
             samples, tempo = augmented(samples, draw, self.max_samples)
             stretches = [Stretch(s.text, s.start / tempo, s.end / tempo) for s in stretches]

@@ -27,7 +27,7 @@ def launch(arguments: list[str], processes: int) -> None:
     """
     # Otherwise each would start a thread for every core.
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // processes)))
-    logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)
+    logging.disable(logging.ERROR)  # of this process, which only waits
     with TemporaryDirectory() as folder:
         config = LaunchConfig(
             min_nodes=1,

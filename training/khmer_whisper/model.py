@@ -47,6 +47,8 @@ class Whisper:
     def save(self, folder: Path) -> None:
         """Everything `from_pretrained` and `pipeline` need, tokenizer.json among it."""
         self.model.save_pretrained(folder)
+        for weights in folder.glob("*.safetensors"):  # which come out readable for nobody else
+            weights.chmod((folder / "config.json").stat().st_mode)
         WhisperProcessor(self.extractor, self.tokenizer).save_pretrained(folder)
         # Older loaders, CTranslate2's among them, read the features' settings from this name.
         self.extractor.save_pretrained(folder)
@@ -66,7 +68,7 @@ def load(name: str) -> Whisper:
         )
         tokenizer = WhisperTokenizer.from_pretrained(source.path, **options)
         extractor = WhisperFeatureExtractor.from_pretrained(source.path, **options)
-    except (OSError, ValueError) as error:
+    except Exception as error:  # whatever a file that is missing or damaged makes them raise
         reason = " ".join(str(error).split())
         raise UserError(f"{name}: cannot be loaded as a Whisper model: {reason}") from error
     _check(name, model, tokenizer, extractor)
@@ -135,6 +137,9 @@ def _check(
             f"{name}: the encoder reads {config.num_mel_bins} mel bins but "
             f"preprocessor_config.json makes {extractor.feature_size}; set feature_size"
         )
+    sample = "ខ្មែរ"
+    if tokenizer.decode(tokenizer(sample, add_special_tokens=False).input_ids) != sample:
+        raise UserError(f"{name}: the tokenizer cannot write {sample}; is tokenizer.json missing?")
     if len(tokenizer) > config.vocab_size:
         raise UserError(
             f"{name}: the tokenizer has {len(tokenizer)} ids, the model only {config.vocab_size}"

@@ -6,9 +6,11 @@ import gc
 import json
 import os
 import shutil
+import tomllib
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 import transformers
@@ -21,7 +23,7 @@ from khmer_aligned.schema import UserError
 from khmer_whisper import data, decode, metrics
 from khmer_whisper import model as models
 from khmer_whisper.card import write_card
-from khmer_whisper.config import Config, Mixed
+from khmer_whisper.config import PROVENANCE, Config, Mixed
 from khmer_whisper.data import LeftOut, Splits
 from khmer_whisper.evaluate import (
     Evaluation,
@@ -39,6 +41,7 @@ from khmer_whisper.stream import StreamedClips
 from khmer_whisper.trainer import WhisperTrainer, check_trackers, finish, last_checkpoint
 
 CHECKPOINTS = "checkpoints"  # of the running training; never published, gone when it is done
+RECORD, BASE = "config.toml", "base.jsonl"  # in it: which training it is; what its base heard
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,7 @@ def train(config: Config, out: Path) -> Result:
     """
     out = Path(out)
     check_trackers(config)
+    _check_folder(out)
     # Told so, accelerate joins the processes on a machine without a GPU, too.
     state = PartialState(cpu=not torch.cuda.is_available())
     splits = data.load(config.dataset, streaming=config.streaming)
@@ -81,11 +85,16 @@ def train(config: Config, out: Path) -> Result:
     )
     clips = _training_clips([splits, *mixed], whisper, pinned)
     split = scored_split(splits)
-    with state.main_process_first():
-        checkpoints = _prepare_folder(out, pinned, [splits.source, *(m.source for m in mixed)])
+    checkpoints = out / CHECKPOINTS
+    checkpoints.mkdir(parents=True, exist_ok=True)
     with alone(checkpoints) if state.is_main_process else nullcontext():
+        with state.main_process_first():
+            _claim(checkpoints, pinned, [splits.source, *(m.source for m in mixed)])
         base = _base_scores(whisper, splits, split, pinned, checkpoints)
         whisper, trainer = _trained(whisper, splits, clips, pinned, checkpoints)
+        if state.is_main_process:
+            for clip in base.left_out:
+                tqdm.write(f"not scored: {clip.id}: {clip.reason}")
         tuned = evaluate(whisper, splits, split, pinned.batch_size, "scoring the tuned model")
         difference = compare(base, tuned)
         left_out = [clip for part in clips.parts for clip in part.fitting.left_out]
@@ -122,24 +131,41 @@ def train(config: Config, out: Path) -> Result:
     return result
 
 
-def _prepare_folder(out: Path, config: Config, datasets: list[Source]) -> Path:
-    """OUT/checkpoints, new or of the same run. Raises UserError before anything is overwritten."""
-    checkpoints = out / CHECKPOINTS
-    record = checkpoints / "config.toml"
-    # A folder may have been built anew since.
-    run = config.toml({"datasets": [source.version for source in datasets]})
-    if record.is_file():
-        if record.read_text(encoding="utf-8") != run:
-            raise UserError(
-                f"{out}: holds an unfinished run with another configuration or other data "
-                f"({record}); give these to finish it, or delete {checkpoints} to give it up"
-            )
-        return checkpoints
-    if (out / "config.json").exists():
+def _check_folder(out: Path) -> None:
+    """Raises UserError where a training would overwrite something, before anything is loaded."""
+    if (out / "config.json").exists() and not (out / CHECKPOINTS / RECORD).is_file():
         raise UserError(f"{out}: holds a finished model; train into another folder")
-    checkpoints.mkdir(parents=True, exist_ok=True)
-    write_whole(record, run)
-    return checkpoints
+
+
+def _claim(checkpoints: Path, config: Config, datasets: list[Source]) -> None:
+    """Make `checkpoints` those of this run. Raises UserError where they are another's.
+
+    The same run is what ends with the same weights: readers and trackers do not matter, nor how a
+    step is divided. A run without any checkpoint gives way.
+    """
+    record = checkpoints / RECORD
+    processes = PartialState().num_processes
+    whole_step = config.batch_size * config.accumulation * processes
+    same = config.with_(batch_size=whole_step, accumulation=1, workers=-1, trackers=())
+    # A folder may have been built anew since; a stream is dealt out by its readers.
+    more = {"data": [source.version for source in datasets]}
+    run = same.toml(more | ({"processes": processes} if config.streaming else {}))
+    before, now = (_flat(record.read_text("utf-8") if record.is_file() else ""), _flat(run))
+    differing = [key for key in now | before if before.get(key) != now.get(key)]
+    if differing and last_checkpoint(checkpoints):
+        raise UserError(
+            f"{checkpoints.parent}: holds an unfinished run that differs in "
+            f"{', '.join(differing)}; give the same to finish it, or delete {checkpoints} to give "
+            "it up"
+        )
+    if differing and PartialState().is_main_process:
+        (checkpoints / BASE).unlink(missing_ok=True)
+        write_whole(record, run)
+
+
+def _flat(toml: str) -> dict[str, Any]:
+    table = tomllib.loads(toml)
+    return table | table.pop(PROVENANCE, {})
 
 
 def _training_clips(
@@ -181,7 +207,7 @@ def _base_scores(
     whisper: Whisper, splits: Splits, split: str, config: Config, checkpoints: Path
 ) -> Evaluation:
     """The base model's evaluation, made once: a resumed run reads what it had predicted."""
-    record = checkpoints / "base.jsonl"
+    record = checkpoints / BASE
     if record.is_file():
         rows = map(json.loads, record.read_text(encoding="utf-8").splitlines())
         predictions = [decode.Prediction(**row) for row in rows]
@@ -209,6 +235,8 @@ def _trained(
     if splits.get("validation") is not None:
         fitting = data.fitting(splits, "validation", whisper, text=None)
         validation = fitting.rows if len(fitting) else None
+    if config.patience and validation is None:
+        raise UserError("patience needs a validation split to watch: leave it out")
     while True:
         transformers.set_seed(config.seed)
         trainer = WhisperTrainer(whisper, config, clips, validation, checkpoints)
@@ -222,6 +250,8 @@ def _trained(
         else:
             finish(whisper, trainer)
             return whisper, trainer
+        finally:
+            trainer.progress.close()
         del trainer, whisper
         gc.collect()
         torch.cuda.empty_cache()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import time
 from pathlib import Path
@@ -66,7 +67,8 @@ class WhisperTrainer(Seq2SeqTrainer):
         self.model_accepts_loss_kwargs = False
         self.pop_callback(PrinterCallback)
         self.add_callback(_SetEpoch(self.sampler))
-        self.add_callback(_Progress(clips.mean_seconds, config))
+        self.progress = _Progress(clips.mean_seconds, config)
+        self.add_callback(self.progress)
         if self.is_world_process_zero():
             self.add_callback(_TensorBoard(SummaryWriter(str(folder.parent / "runs"))))
         if config.patience and validation is not None:
@@ -190,7 +192,8 @@ def _arguments(
         metric_for_best_model="cer" if evaluated else None,
         greater_is_better=False if evaluated else None,
         restore_callback_states_from_checkpoint=True,  # the count that early stopping keeps
-        logging_steps=1 if every < 10 else 10,
+        logging_steps=math.gcd(every, 10),  # seen before it is saved
+        logging_nan_inf_filter=False,
         dataloader_num_workers=_workers(config),
         dataloader_pin_memory=on_cuda,
         remove_unused_columns=False,
@@ -234,6 +237,7 @@ class _Progress(TrainerCallback):
     def __init__(self, seconds: float, config: Config) -> None:
         self.seconds_per_step = seconds * config.batch_size * config.accumulation
         self.shown: dict[str, str] = {}
+        self.bar: tqdm | None = None
 
     def on_train_begin(self, args, state, control, **kwargs) -> None:
         self.bar = tqdm(
@@ -252,9 +256,16 @@ class _Progress(TrainerCallback):
         self.bar.update(state.global_step - self.bar.n)
 
     def on_log(self, args, state, control, logs=None, **kwargs) -> None:
+        if not math.isfinite((logs or {}).get("loss", 0)):
+            raise UserError(
+                f"the loss is {logs['loss']} at step {state.global_step}: the training has "
+                "diverged; give a lower --learning-rate"
+            )
         for name, key, form in (("loss", "loss", ".3f"), ("CER", "eval_cer", ".1%")):
             if key in (logs or {}):
                 self.shown[name] = format(logs[key], form)
 
-    def on_train_end(self, args, state, control, **kwargs) -> None:
-        self.bar.close()
+    def close(self) -> None:
+        """Leave the line of the bar, also when training ends by an error."""
+        if self.bar is not None:
+            self.bar.close()

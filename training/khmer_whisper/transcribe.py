@@ -11,11 +11,12 @@ import pysubs2
 from tqdm import tqdm
 
 from khmer_aligned import audio
-from khmer_aligned.schema import SAMPLE_RATE
+from khmer_aligned.schema import SAMPLE_RATE, UserError
 from khmer_whisper.decode import recognize
 from khmer_whisper.model import Whisper
 
 TOKENS_PER_SECOND = 36  # of read Khmer, 99th percentile, for Whisper's tokenizer and for bytes
+SHORTEST = 0.1  # seconds in which something can be said
 HOP = SAMPLE_RATE // 100
 SMOOTHING = 20  # hops: a pause is a fifth of a second
 SILENCE_DB = 50  # below the loudest part of the file
@@ -67,6 +68,8 @@ def transcribe(
     are left out, where a Whisper would make words up. Raises UserError for an unreadable file.
     """
     samples = audio.load(path, name=str(path))
+    if len(samples) < SHORTEST * SAMPLE_RATE:
+        raise UserError(f"{path}: {1000 * len(samples) / SAMPLE_RATE:.0f} ms hold no word")
     spans = stretches(samples, longest_stretch(whisper))
     segments: list[Segment] = []
     with tqdm(
