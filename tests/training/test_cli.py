@@ -3,6 +3,7 @@
 import json
 import shutil
 
+import numpy as np
 import pytest
 import soundfile
 from click.testing import CliRunner
@@ -80,6 +81,42 @@ def test_evaluate_writes_what_it_says(trained, dataset, tmp_path):
     missing = run("evaluate", trained.folder, dataset, "--split", "dev")
     assert missing.exit_code == 1
     assert "has no dev split; it has" in missing.output
+
+
+def test_nothing_of_anybodys_is_overwritten(trained, dataset, tmp_path):
+    scores = (trained.folder / "metrics.json").read_bytes()
+    done = run("evaluate", trained.folder, dataset, "-o", trained.folder)
+    assert done.exit_code == 1
+    assert "holds a model and its own scores" in done.output
+    assert (trained.folder / "metrics.json").read_bytes() == scores
+    soundfile.write(tmp_path / "a.flac", sound(["ទឹក"], seed=1), 16_000)
+    (tmp_path / "a.txt").write_text("by a human", encoding="utf-8")
+    done = run("transcribe", trained.folder, tmp_path / "a.flac", "-o", tmp_path)
+    assert done.exit_code == 1
+    assert "a.txt: exists already" in done.output
+    assert (tmp_path / "a.txt").read_text(encoding="utf-8") == "by a human"
+
+
+def test_one_broken_file_does_not_stop_the_others(trained, tmp_path):
+    files = [tmp_path / f"{name}.wav" for name in "abcd"]
+    soundfile.write(files[0], sound(["ទឹក"], seed=1), 16_000)
+    files[1].write_bytes(b"no audio")
+    soundfile.write(files[2], np.zeros(16_000), 16_000)
+    soundfile.write(files[3], np.ones(16), 16_000)
+    done = run("transcribe", trained.folder, *files, "-o", tmp_path / "out")
+    assert done.exit_code == 1
+    told = done.stderr.splitlines()
+    assert told[0].startswith(f"Error: {files[1]}: cannot be decoded")
+    assert told[1:] == [
+        f"{files[2]}: no speech was found",
+        f"Error: {files[3]}: 1 ms hold no word",
+        "Error: 2 of 4 files could not be transcribed",
+    ]
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"a.txt", "c.txt"}
+    assert (tmp_path / "out/a.txt").read_text(encoding="utf-8").strip()
+    stream = run("transcribe", trained.folder, files[0], files[2], "--format", "vtt")
+    assert stream.exit_code == 2
+    assert "are no vtt: give --out" in stream.output
 
 
 def test_transcribe_several_files(trained, tmp_path):

@@ -34,6 +34,11 @@ def test_toml_gives_the_same_configuration_back(tmp_path):
         ('dataset = "a"\ntimestamps = 2', "share from 0 to 1"),
         ('dataset = "a"\nlearning_rate = -1e-5', "more than 0"),
         ("epochs = 2", "no dataset"),
+        ('dataset = "a"\nepochs = nan', "epochs is nan"),
+        ('dataset = "a"\nseed = -1', "seed is -1: give 0 to"),
+        ('dataset = "a"\nbatch-size = 4', "unknown key 'batch-size'; known: batch_size"),
+        ('dataset = "a"\ntrackers = "wandb"', "list of strings"),
+        ('dataset = "a"\n[mix]\nb = 1e9', "at most 1000"),
         ('dataset = "a"\nmix = ["b"]', 'not a table of "NAME" = WEIGHT'),
         ('dataset = "a"\n[mix]\nb = "half"', "mix 'b' = 'half': give a weight"),
         ('dataset = "a"\n[mix]\nb = {weight = 1, lang = "th"}', "give a weight, or"),
@@ -64,3 +69,9 @@ def test_whole_numbers_are_numbers():
 def test_a_folder_spelled_in_two_ways_is_one(tmp_path):
     with pytest.raises(UserError, match="is named twice"):
         Config(dataset=str(tmp_path), mix=(Mixed(f"{tmp_path}/../{tmp_path.name}", 1.0),))
+
+
+def test_adapters_learn_faster_unless_told_otherwise():
+    assert Config(dataset="a").learning_rate == 1e-5
+    assert Config(dataset="a", tune="lora").learning_rate == 1e-3
+    assert Config(dataset="a", tune="lora", learning_rate=1e-4).learning_rate == 1e-4

@@ -141,14 +141,42 @@ def test_a_clip_longer_than_its_row_says_is_named(tmp_path, tiny):
     clips = Clips([Part("d", fitting)], tiny, Config(dataset="d"))
     with pytest.raises(UserError, match=r"clip a-00000: holds 2\.40 s .* says 0\.40 s"):
         clips[Key(0, 0)]
+    for missing in (None, {"bytes": None, "path": None}):
+        with pytest.raises(UserError, match="clip a-00000: has no audio"):
+            data.waveform(row | {"audio": missing})
+
+
+def test_a_folder_of_sounds_is_not_mixed_in(tmp_path):
+    soundfile.write(tmp_path / "a.wav", sound(["ធំ"], seed=0), 16_000)
+    (tmp_path / "metadata.csv").write_text("file_name,text\na.wav,big\n", encoding="utf-8")
+    with pytest.raises(UserError, match="files of their own; put it on the Hub as parquet"):
+        data.load(str(tmp_path), language="en")
+
+
+@pytest.mark.parametrize(
+    ("column", "values"), [("audio", [[0.1, 0.2]]), ("text", [7]), ("audio", ["a.wav"])]
+)
+def test_columns_that_are_no_sounds_or_texts_are_named(tmp_path, column, values):
+    rows = {"audio": [{"bytes": b"RIFF", "path": None}], "text": ["big"]} | {column: values}
+    Dataset.from_dict(rows).to_parquet(str(tmp_path / "train.parquet"))
+    with pytest.raises(UserError, match="no column audio of sounds, or none of strings named text"):
+        data.load(str(tmp_path), language="en")
+
+
+def test_only_the_train_split_of_a_mixed_dataset_is_read(tmp_path):
+    speech(tmp_path, ["a", "b"])
+    broken = {"audio": [{"bytes": b"no sound", "path": None}], "sentence": ["c"]}
+    Dataset.from_dict(broken).to_parquet(str(tmp_path / "test.parquet"))
+    splits = data.load(str(tmp_path), language="en")
+    assert list(splits.splits) == ["train"]
 
 
 def test_a_clip_that_nobody_transcribed_is_listed(tmp_path, tiny):
-    speech(tmp_path, ["big", None])
+    speech(tmp_path, ["big", None, "...", " "])
     splits = data.load(str(tmp_path), language="en")
     fitting = data.fitting(splits, "train", tiny, "text")
     assert len(fitting) == 1
-    assert [clip.reason for clip in fitting.left_out] == ["no text"]
+    assert [clip.reason for clip in fitting.left_out] == ["no text"] * 3
 
 
 def test_a_mistake_in_the_mix_does_not_take_the_folder(few, other, tiny_folder, tmp_path):

@@ -175,7 +175,10 @@ def _languages(found: dict) -> str:
 def _held_out(found: dict) -> str:
     seen, recordings = len(found["seen_recordings"]), found["dataset"]["recordings"]
     if seen:
-        return f"Of these recordings {seen} of {recordings} were also trained on: the scores are too good."
+        return (
+            f"Of these recordings {seen} of {recordings} were also trained on: the scores are too "
+            "good."
+        )
     if found["dataset"]["split"] == "validation":
         return "There was no test split: the best checkpoint was chosen on these very clips."
     told = ", going by their names," if found["mixed"] else ""

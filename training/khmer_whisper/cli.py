@@ -285,9 +285,8 @@ def push_model(folder: Path, repo: str, private: bool, tag: str | None) -> None:
 
 def _table(split: str, scores: dict) -> str:
     some = next(iter(scores.values()))
-    lines = [
-        f"{some.clips} clip{'' if some.clips == 1 else 's'} of the {split} split; 95 % intervals over {some.drawn}"
-    ]
+    clips = "1 clip" if some.clips == 1 else f"{some.clips} clips"
+    lines = [f"{clips} of the {split} split; 95 % intervals over {some.drawn}"]
     width = max(len(name) for name in scores)
     for name, found in scores.items():
         lines.append(
