@@ -228,9 +228,7 @@ def load(source: Source, name: str, **options: Any) -> Any:
         if "Config name is missing" in reason and source.revision:
             reason = f"it has several subsets, so name one, as in {source.path}:SUBSET: {reason}"
         if "torchcodec" in reason:
-            reason = (
-                "its sounds lie in files of their own; put it on the Hub as parquet, or build it"
-            )
+            reason = "its sounds are files of their own; put it on the Hub as parquet, or build it"
         raise UserError(f"{name}: cannot be loaded as a dataset: {reason}") from error
 
 

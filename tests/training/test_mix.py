@@ -149,7 +149,7 @@ def test_a_clip_longer_than_its_row_says_is_named(tmp_path, tiny):
 def test_a_folder_of_sounds_is_not_mixed_in(tmp_path):
     soundfile.write(tmp_path / "a.wav", sound(["ធំ"], seed=0), 16_000)
     (tmp_path / "metadata.csv").write_text("file_name,text\na.wav,big\n", encoding="utf-8")
-    with pytest.raises(UserError, match="files of their own; put it on the Hub as parquet"):
+    with pytest.raises(UserError, match="are files of their own; put it on the Hub as parquet"):
         data.load(str(tmp_path), language="en")
 
 

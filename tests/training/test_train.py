@@ -218,6 +218,33 @@ def test_an_unreadable_clip_stops_training_by_its_name(tmp_path, tiny_folder, wo
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("model.safetensors", b"version https://git-lfs.github.com/spec/v1"),
+        ("config.json", None),
+        ("tokenizer.json", None),
+        ("tokenizer.json", b"{}"),
+        ("generation_config.json", b"[]"),
+    ],
+)
+def test_a_damaged_model_is_one_line(tiny_folder, tmp_path, name, content):
+    folder = tmp_path / "model"
+    shutil.copytree(tiny_folder, folder)
+    if content is None:
+        (folder / name).unlink()
+    else:
+        (folder / name).write_bytes(content)
+    with pytest.raises(UserError, match=r"^.*/model: (cannot be loaded|the tokenizer cannot)") as e:
+        models.load(str(folder))
+    assert "\n" not in str(e.value)
+
+
+def test_what_is_saved_can_be_read_by_whoever_can_read_the_folder(tiny_folder):
+    modes = {path.name: path.stat().st_mode for path in tiny_folder.iterdir()}
+    assert modes["model.safetensors"] == modes["config.json"]
+
+
 def test_an_unknown_tracker_is_named(dataset, tiny_folder, tmp_path):
     config = Config(dataset=str(dataset), model=str(tiny_folder), trackers=("nobody",))
     with pytest.raises(UserError, match="nobody is not installed"):
