@@ -11,6 +11,8 @@ from .hub.fixtures import hub as hub
 # A process of tests on each core: torch's threads would only wait for one another. Read when torch
 # is loaded, here and in what the tests start.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Weights and losses are compared closer than bfloat16 computes.
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 
 # Real recordings and models, where there are some beside the checkout; tests that need them skip.
 SHARED = Path(__file__).parents[2] / "shared"

@@ -11,12 +11,14 @@ from khmer_aligned.cli import main as aligned
 from khmer_whisper.cli import main as whisper
 
 ROOT = Path(__file__).parents[1]
+# What training may use of the builders.
 SHARED_ROOMS = {
     "text",
     "schema",
     "audio",
     "hub",
     "console",
+    "files",
 }  # what training may use of the builders
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 

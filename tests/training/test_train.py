@@ -240,6 +240,16 @@ def test_a_damaged_model_is_one_line(tiny_folder, tmp_path, name, content):
     assert "\n" not in str(e.value)
 
 
+def test_an_english_only_whisper_is_refused(tiny_folder, tmp_path):
+    folder = tmp_path / "whisper.en"
+    shutil.copytree(tiny_folder, folder)
+    path = folder / "generation_config.json"
+    config = json.loads(path.read_text(encoding="utf-8")) | {"is_multilingual": False}
+    path.write_text(json.dumps(config), encoding="utf-8")
+    with pytest.raises(UserError, match="is an English-only Whisper"):
+        models.load(str(folder))
+
+
 def test_what_is_saved_can_be_read_by_whoever_can_read_the_folder(tiny_folder):
     modes = {path.name: path.stat().st_mode for path in tiny_folder.iterdir()}
     assert modes["model.safetensors"] == modes["config.json"]

@@ -19,10 +19,11 @@ from tqdm import tqdm
 from khmer_aligned.schema import UserError
 from khmer_whisper.collate import log_mel, stack
 from khmer_whisper.data import Rows, waveform
-from khmer_whisper.model import Whisper
+from khmer_whisper.model import Whisper, computes_in_bfloat16
 
 MAX_PERIOD = 64  # tokens of a unit that a decoder may get caught in
 MIN_REPEATS = 4
+BATCH = 32  # clips: on a GPU a token takes as long for one as for many
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +53,16 @@ def recognize(whisper: Whisper, waveforms: Sequence[np.ndarray]) -> list[Recogni
     """Decode one batch of waveforms (n,), each within the model's window, greedily.
 
     The decoder may use all its positions: copied limits such as 225 cut Khmer at about a
-    hundred characters. Computes in bfloat16 on CUDA, over the float32 weights: the same in the
-    middle of a training, at its end and after a reload.
+    hundred characters. Computes in bfloat16 on a GPU that can, over the float32 weights: the same
+    in the middle of a training, at its end and after a reload.
     """
     model, extractor = whisper.model, whisper.extractor
     features = log_mel(stack(waveforms, extractor).to(whisper.device), extractor)
     training = model.training
     model.eval()
-    on_cuda = whisper.device.type == "cuda"
-    with torch.inference_mode(), torch.autocast("cuda", torch.bfloat16, enabled=on_cuda):
+    narrow = whisper.device.type == "cuda" and computes_in_bfloat16()
+    # Not inference_mode, in which autocast casts every weight anew at every token.
+    with torch.no_grad(), torch.autocast("cuda", torch.bfloat16, enabled=narrow):
         # One call of the decoder per batch, its whole output: prompt and end token included.
         ids = model.generate(
             features.to(model.dtype), num_beams=1, do_sample=False, force_unique_generate_call=True
@@ -95,7 +97,9 @@ def predict(
         while clips:
             try:
                 heard = (by or recognize)(whisper, list(map(waveform, clips[:batch_size])))
-            except torch.OutOfMemoryError:
+            except RuntimeError as error:
+                if not out_of_memory(error):
+                    raise
                 if batch_size == 1:
                     raise UserError("the GPU's memory does not hold one clip") from None
                 batch_size //= 2
@@ -118,6 +122,14 @@ def predict(
             clips += islice(coming, batch_size - len(clips)) if len(clips) < batch_size else ()
     gathered = gather_object(found)
     return sorted(gathered, key=lambda p: p.id) if streamed else gathered
+
+
+def out_of_memory(error: RuntimeError) -> bool:
+    """Whether the GPU's memory was too small: cuBLAS and cuFFT say so in words of their own."""
+    told = str(error)
+    return isinstance(error, torch.OutOfMemoryError) or any(
+        word in told for word in ("out of memory", "ALLOC_FAILED")
+    )
 
 
 def write(path: Path, rows: Iterable[dict]) -> None:

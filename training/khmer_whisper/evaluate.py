@@ -36,7 +36,7 @@ def evaluate(
     whisper: Whisper,
     splits: Splits,
     split: str = "test",
-    batch_size: int = 16,
+    batch_size: int = decode.BATCH,
     description: str = "recognizing",
 ) -> Evaluation:
     """Recognize and score every clip of `split` that fits the model's window.

@@ -8,6 +8,7 @@ import sys
 from tempfile import TemporaryDirectory
 
 import click
+import torch
 from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, SignalException
 from torch.distributed.elastic.multiprocessing.errors import (
     ChildFailedError,
@@ -25,6 +26,8 @@ def launch(arguments: list[str], processes: int) -> None:
     Where one fails the others are ended. Raises UserError with what the user can mend, whichever
     process found it.
     """
+    if 0 < torch.cuda.device_count() < processes:
+        raise UserError(f"--processes {processes}: there are {torch.cuda.device_count()} GPUs")
     # Otherwise each would start a thread for every core.
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // processes)))
     logging.disable(logging.ERROR)  # of this process, which only waits
@@ -76,7 +79,7 @@ def _work() -> None:
     try:
         record(main.main)(sys.argv[1:], prog_name="khmer-whisper", standalone_mode=False)
     except Exception:
-        sys.exit(1)
+        os._exit(1)  # the group of processes would be waited for
 
 
 if __name__ == "__main__":

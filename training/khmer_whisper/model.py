@@ -71,6 +71,9 @@ def load(name: str) -> Whisper:
     except Exception as error:  # whatever a file that is missing or damaged makes them raise
         reason = " ".join(str(error).split())
         raise UserError(f"{name}: cannot be loaded as a Whisper model: {reason}") from error
+    # Its tokenizer may well have ids for other languages, which nobody has trained.
+    if getattr(model.generation_config, "is_multilingual", None) is False:
+        raise UserError(f"{name}: is an English-only Whisper; give a multilingual one")
     _check(name, model, tokenizer, extractor)
     tokenizer.set_prefix_tokens(language=LANGUAGE, task=TASK, predict_timestamps=False)
     labeller = Labeller(tokenizer)
@@ -110,6 +113,14 @@ def generation_config(
     if getattr(before, "alignment_heads", None):
         config.alignment_heads = before.alignment_heads
     return config
+
+
+def computes_in_bfloat16() -> bool:
+    """Whether there is a GPU that can: where it is emulated, float32 is faster.
+
+    float16 is never taken: large Whispers overflow it.
+    """
+    return torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False)
 
 
 def place(whisper: Whisper) -> Whisper:

@@ -90,12 +90,12 @@ def train(config: Config, out: Path) -> Result:
     with alone(checkpoints) if state.is_main_process else nullcontext():
         with state.main_process_first():
             _claim(checkpoints, pinned, [splits.source, *(m.source for m in mixed)])
-        base = _base_scores(whisper, splits, split, pinned, checkpoints)
+        base = _base_scores(whisper, splits, split, checkpoints)
         whisper, trainer = _trained(whisper, splits, clips, pinned, checkpoints)
         if state.is_main_process:
             for clip in base.left_out:
                 tqdm.write(f"not scored: {clip.id}: {clip.reason}")
-        tuned = evaluate(whisper, splits, split, pinned.batch_size, "scoring the tuned model")
+        tuned = evaluate(whisper, splits, split, description="scoring the tuned model")
         difference = compare(base, tuned)
         left_out = [clip for part in clips.parts for clip in part.fitting.left_out]
         result = Result(
@@ -203,9 +203,7 @@ def _recordings(splits: Splits, split: str) -> set[str]:
     return {r for part in splits.columns(split, ["recording"]) for r in part["recording"]}
 
 
-def _base_scores(
-    whisper: Whisper, splits: Splits, split: str, config: Config, checkpoints: Path
-) -> Evaluation:
+def _base_scores(whisper: Whisper, splits: Splits, split: str, checkpoints: Path) -> Evaluation:
     """The base model's evaluation, made once: a resumed run reads what it had predicted."""
     record = checkpoints / BASE
     if record.is_file():
@@ -214,7 +212,7 @@ def _base_scores(
         left_out = data.fitting(splits, split, whisper, text=None).left_out
         return Evaluation(split, predictions, score(predictions), left_out)
     whisper.model.to(PartialState().device)
-    base = evaluate(whisper, splits, split, config.batch_size, "scoring the base model")
+    base = evaluate(whisper, splits, split, description="scoring the base model")
     if PartialState().is_main_process:
         partial = record.with_suffix(f".{os.getpid()}.partial")
         decode.write(partial, base.rows())
@@ -243,8 +241,13 @@ def _trained(
         checkpoint = last_checkpoint(checkpoints)
         try:
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-        except torch.OutOfMemoryError:
+        except RuntimeError as error:
+            if not decode.out_of_memory(error):
+                raise
             config = _smaller_batches(config)
+            # Others hold the model, too: take from the GPU what it has there.
+            whisper.model.zero_grad(set_to_none=True)
+            whisper.model.to("cpu")
         except UserError as error:  # from a loader's process it comes with its whole traceback
             raise UserError(str(error).strip().splitlines()[-1].split("UserError: ")[-1]) from error
         else:

@@ -33,7 +33,7 @@ from khmer_whisper.data import Rows
 from khmer_whisper.evaluate import score
 from khmer_whisper.loss import LossHead, token_loss
 from khmer_whisper.mix import Clips, Epochs
-from khmer_whisper.model import Whisper
+from khmer_whisper.model import Whisper, computes_in_bfloat16
 from khmer_whisper.stream import Stream, StreamedClips
 
 STEPS_BETWEEN_EVALUATIONS = 500
@@ -172,14 +172,14 @@ def _arguments(
         num_train_epochs=config.epochs,
         max_steps=config.max_steps or -1,
         per_device_train_batch_size=config.batch_size,
-        per_device_eval_batch_size=config.batch_size,
+        per_device_eval_batch_size=decode.BATCH,
         gradient_accumulation_steps=config.accumulation,
         learning_rate=config.learning_rate,
         warmup_steps=config.warmup,
         weight_decay=config.weight_decay,
         max_grad_norm=config.max_grad_norm,
         lr_scheduler_type="linear",
-        bf16=on_cuda,  # never float16: large Whispers overflow it
+        bf16=computes_in_bfloat16(),
         use_cpu=not on_cuda,
         activation_checkpointing=config.gradient_checkpointing,
         torch_compile=config.compile,
@@ -192,7 +192,7 @@ def _arguments(
         metric_for_best_model="cer" if evaluated else None,
         greater_is_better=False if evaluated else None,
         restore_callback_states_from_checkpoint=True,  # the count that early stopping keeps
-        logging_steps=math.gcd(every, 10),  # seen before it is saved
+        logging_steps=1 if every < 10 else 10,
         logging_nan_inf_filter=False,
         dataloader_num_workers=_workers(config),
         dataloader_pin_memory=on_cuda,
@@ -250,6 +250,7 @@ class _Progress(TrainerCallback):
         self.first, self.since = state.global_step, time.monotonic()
 
     def on_step_end(self, args, state, control, **kwargs) -> None:
+        control.should_log |= control.should_save  # a loss that is no number is never saved
         done = (state.global_step - self.first) * self.seconds_per_step * args.world_size
         self.shown["audio h/h"] = f"{done / (time.monotonic() - self.since):.0f}"
         self.bar.set_postfix(self.shown, refresh=False)
