@@ -3,14 +3,14 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from khmer_aligned.files import alone, write_whole
 from khmer_aligned.schema import UserError
 
-BUILDERS = str(Path(__file__).parents[1] / "builders")
+from .hub.fixtures import SOURCES
+
 HOLD = """
 import sys
 from pathlib import Path
@@ -26,7 +26,7 @@ def test_a_folder_is_another_processs_until_that_is_gone(tmp_path):
         [sys.executable, "-c", HOLD, str(tmp_path)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        env=os.environ | {"PYTHONPATH": BUILDERS},
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(SOURCES)},
     )
     with held:
         assert held.stdout.readline() == b"here\n"

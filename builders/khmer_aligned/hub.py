@@ -12,6 +12,7 @@ import re
 from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatch
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -73,7 +74,7 @@ class Published:
     deleted: tuple[str, ...]  # files of an earlier build
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Source:
     """A dataset or a model, pinned: what `load` takes, and `from_pretrained`."""
 
@@ -88,20 +89,18 @@ class Source:
         subset = f":{self.subset}" if self.subset else ""
         return f"{self.path}{subset}@{self.revision}" if self.revision else self.path
 
-    @property
+    @cached_property
     def version(self) -> str:
         """What a record of this source has to name: the commit, or a hash of a folder's data.
 
         `sha256:` over the names and contents of a folder's data files or weights (of all its
         files where it has none of these), so that a rewritten card or score changes nothing.
-        Reads the files whole.
+        Reads the files whole, the first time.
         """
         if self.revision is not None:
             return self.revision
         files = _published_files(Path(self.path))
-        managed = {
-            name: path for name, path in files.items() if MANAGED[self.repo_type].fullmatch(name)
-        }
+        managed = {name: files[name] for name in files if MANAGED[self.repo_type].fullmatch(name)}
         digest = hashlib.sha256()
         for name, path in (managed or files).items():
             digest.update(f"{_sha256(path)}  {name}\n".encode())

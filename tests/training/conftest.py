@@ -17,7 +17,6 @@ from khmer_whisper.demo.tokenizer import byte_tokenizer
 from khmer_whisper.labels import Labeller
 from khmer_whisper.train import Result, train
 
-SOURCES = [str(Path(__file__).parents[2] / name) for name in ("builders", "training")]
 # Each word has a chord of its own: a sound with a spelling.
 WORDS = {"ទឹក": (300, 900), "ឆ្កែ": (500, 1500), "ល្អ": (700, 2500), "ធំ": (1100, 3500)}
 WORD_SECONDS = 0.4

@@ -18,7 +18,8 @@ from khmer_whisper.launch import _told
 from khmer_whisper.mix import Clips, Part
 from khmer_whisper.trainer import WhisperTrainer
 
-from .conftest import SOURCES, clip, close, tiny_model, write_dataset
+from ..hub.fixtures import SOURCES
+from .conftest import clip, close, tiny_model, write_dataset
 
 
 class Gradients(TrainerCallback):

@@ -11,7 +11,6 @@ import soundfile
 from datasets import Audio, Dataset
 from huggingface_hub import ModelCard
 
-from khmer_aligned.audio import encode_flac
 from khmer_aligned.schema import UserError
 from khmer_whisper import data
 from khmer_whisper.config import Config, Mixed
@@ -29,14 +28,23 @@ def other(tmp_path_factory):
     return write_dataset(tmp_path_factory.mktemp("other"), {"train": rows})
 
 
+def speech(folder: Path, texts: list[str | None], rate: int = 16_000, seconds: float = 0.4) -> Path:
+    """A plain dataset of noise and `texts`."""
+    audio = []
+    for i in range(len(texts)):
+        noise = np.random.default_rng(i).normal(0, 0.1, round(seconds * rate))
+        buffer = io.BytesIO()
+        soundfile.write(buffer, noise, rate, format="FLAC")
+        audio.append({"bytes": buffer.getvalue(), "path": None})
+    rows = Dataset.from_dict({"audio": audio, "sentence": texts})
+    rows.cast_column("audio", Audio(decode=False)).to_parquet(str(folder / "train.parquet"))
+    return folder
+
+
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory):
     """A speech dataset as most are: audio and a sentence."""
-    folder = tmp_path_factory.mktemp("plain")
-    audio = [{"bytes": encode_flac(sound(["ធំ"], seed=i)), "path": None} for i in range(10)]
-    rows = Dataset.from_dict({"audio": audio, "sentence": [f"big {i}" for i in range(10)]})
-    rows.cast_column("audio", Audio(decode=False)).to_parquet(str(folder / "train.parquet"))
-    return folder
+    return speech(tmp_path_factory.mktemp("plain"), [f"big {i}" for i in range(10)])
 
 
 def test_a_weight_is_how_often_a_clip_is_seen():
@@ -89,19 +97,6 @@ def test_a_plain_dataset_of_another_language_keeps_its_language(plain, tiny):
         Clips([Part("plain", fitting, language="xx")], tiny, config)
     with pytest.raises(UserError, match="gives none of its 10 clips"):
         Part("plain", fitting, weight=0.01)
-
-
-def speech(folder: Path, texts: list[str | None], rate: int = 16_000, seconds: float = 0.4) -> Path:
-    """A plain dataset of noise and `texts`."""
-    audio = []
-    for i in range(len(texts)):
-        noise = np.random.default_rng(i).normal(0, 0.1, round(seconds * rate))
-        buffer = io.BytesIO()
-        soundfile.write(buffer, noise, rate, format="FLAC")
-        audio.append({"bytes": buffer.getvalue(), "path": None})
-    rows = Dataset.from_dict({"audio": audio, "sentence": texts})
-    rows.cast_column("audio", Audio(decode=False)).to_parquet(str(folder / "train.parquet"))
-    return folder
 
 
 def test_plain_khmer_is_canonical_and_can_be_learned_as_it_is_read_aloud(tmp_path):

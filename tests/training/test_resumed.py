@@ -13,7 +13,8 @@ from khmer_whisper import train
 from khmer_whisper.config import Config
 from khmer_whisper.trainer import last_checkpoint
 
-from .conftest import SOURCES, close
+from ..hub.fixtures import SOURCES
+from .conftest import close
 
 EVERYTHING = {
     "join": 0.5,

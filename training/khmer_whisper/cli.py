@@ -138,6 +138,7 @@ def evaluate(
     model: str, dataset: str, split: str, batch_size: int, streaming: bool, out: Path | None
 ) -> None:
     """Score MODEL on a split of DATASET."""
+    from khmer_aligned.files import write_whole
     from khmer_whisper import data, decode
     from khmer_whisper import evaluate as evaluation
     from khmer_whisper import model as models
@@ -153,7 +154,7 @@ def evaluate(
         decode.write(out / "predictions.jsonl", found.rows())
         report = evaluation.report(splits, {"model": found}, {"model": whisper.source})
         text = json.dumps(report, ensure_ascii=False, indent=2) + "\n"
-        (out / "metrics.json").write_text(text, encoding="utf-8")
+        write_whole(out / "metrics.json", text)
     for clip in found.left_out:
         click.echo(f"not scored: {clip.id}: {clip.reason}", err=True)
     click.echo(_table(split, {model: found.scores}))

@@ -15,8 +15,8 @@ from khmer_aligned.schema import UserError
 
 LANGUAGE = "km"
 HEAVIEST = 1_000  # times an epoch; every copy of a clip is drawn one by one
-# What the guides of transformers and of peft take for a Whisper.
-RATE, RATES = 1e-5, {"lora": 1e-3}
+# By what is tuned: what the guides of transformers and of peft take for a Whisper.
+RATES = {"full": 1e-5, "decoder": 1e-5, "lora": 1e-3}
 PROVENANCE = "provenance"  # a table of training.toml that tells, and is not read back
 
 
@@ -123,7 +123,7 @@ class Config:
         if not 0 <= self.seed < 2**32:
             raise UserError(f"seed is {self.seed}: give 0 to {2**32 - 1}")
         if self.learning_rate == 0:
-            object.__setattr__(self, "learning_rate", RATES.get(self.tune, RATE))
+            object.__setattr__(self, "learning_rate", RATES[self.tune])
         for name in ("timestamps", "previous_text", "join", "augment"):
             if not 0 <= getattr(self, name) <= 1:
                 raise UserError(f"{name} is {getattr(self, name)}: give a share from 0 to 1")

@@ -202,17 +202,18 @@ def fitting(splits: Splits, split: str, whisper: Whisper, text: str | None) -> F
     columns = ["id", "duration", text or "text"]
     with tqdm(desc="measuring clips", unit="clip", delay=2) as progress:
         for part in splits.columns(split, columns):
-            told = part[text or "text"]
-            # The end token is not read by the decoder.
-            ids = whisper.tokenizer([t or "" for t in told]).input_ids if text else []
-            for i, (clip, duration) in enumerate(zip(part["id"], part["duration"], strict=True)):
+            clips, durations, told = (part[column] for column in columns)
+            tokens = [0] * len(clips)
+            if text:  # the end token is not read by the decoder
+                tokens = [len(i) - 1 for i in whisper.tokenizer([t or "" for t in told]).input_ids]
+            for clip, duration, said, count in zip(clips, durations, told, tokens, strict=True):
                 # Learned, an empty text makes a Whisper that leaves speech out.
-                if told[i] is None or (text and not any(map(str.isalnum, told[i]))):
+                if said is None or (text and not any(map(str.isalnum, said))):
                     reason = "no text"
                 elif duration is None:
                     reason = "no duration"
                 else:
-                    reason = _too_long(duration, len(ids[i]) - 1 if ids else 0, whisper)
+                    reason = _too_long(duration, count, whisper)
                 if reason:
                     left_out.append(LeftOut(clip, reason))
                 else:

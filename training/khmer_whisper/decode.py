@@ -16,6 +16,7 @@ from datasets import Dataset
 from datasets.distributed import split_dataset_by_node
 from tqdm import tqdm
 
+from khmer_aligned.files import write_whole
 from khmer_aligned.schema import UserError
 from khmer_whisper.collate import log_mel, stack
 from khmer_whisper.data import Rows, waveform
@@ -134,9 +135,7 @@ def out_of_memory(error: RuntimeError) -> bool:
 
 def write(path: Path, rows: Iterable[dict]) -> None:
     """One JSON object a line, in UTF-8."""
-    with path.open("w", encoding="utf-8") as file:
-        for row in rows:
-            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+    write_whole(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
 
 
 def recognized(whisper: Whisper, ids: list[int]) -> Recognized:

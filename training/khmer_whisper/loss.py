@@ -56,19 +56,16 @@ class _SummedCrossEntropy(torch.autograd.Function):
     @staticmethod
     def forward(ctx, hidden, weight, labels):
         device = hidden.device.type
-        dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else None
+        narrow = torch.is_autocast_enabled(device)
+        # As many labels at a time as the layer is wide: a part is as large as the weight.
+        size = weight.shape[1]
         total = hidden.new_zeros((), dtype=torch.float32)
         of_hidden = torch.empty_like(hidden)
         of_weight = torch.zeros_like(weight) if ctx.needs_input_grad[1] else None
         with torch.autocast(device, enabled=False):
-            table = weight.to(dtype or weight.dtype)
-            # As many labels at a time as the layer is wide: a part is as large as the weight.
-            for rows, told, into in zip(
-                hidden.to(table.dtype).split(weight.shape[1]),
-                labels[:, None].split(weight.shape[1]),
-                of_hidden.split(weight.shape[1]),
-                strict=True,
-            ):
+            table = weight.to(torch.get_autocast_dtype(device)) if narrow else weight
+            parts = hidden.to(table.dtype).split(size), labels[:, None].split(size)
+            for rows, told, into in zip(*parts, of_hidden.split(size), strict=True):
                 scores = (rows @ table.T).float()
                 highest = scores.amax(1, keepdim=True)
                 total += highest.sum() - scores.gather(1, told).sum()

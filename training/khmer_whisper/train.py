@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import json
-import os
 import shutil
 import tomllib
 from contextlib import nullcontext
@@ -24,7 +23,7 @@ from khmer_whisper import data, decode, metrics
 from khmer_whisper import model as models
 from khmer_whisper.card import write_card
 from khmer_whisper.config import PROVENANCE, Config, Mixed
-from khmer_whisper.data import LeftOut, Splits
+from khmer_whisper.data import LeftOut, Rows, Splits
 from khmer_whisper.evaluate import (
     Evaluation,
     compare,
@@ -85,16 +84,19 @@ def train(config: Config, out: Path) -> Result:
     )
     clips = _training_clips([splits, *mixed], whisper, pinned)
     split = scored_split(splits)
+    validation = _validation(splits, whisper)
+    if config.patience and validation is None:
+        raise UserError("patience needs a validation split to watch: leave it out")
     checkpoints = out / CHECKPOINTS
     checkpoints.mkdir(parents=True, exist_ok=True)
     with alone(checkpoints) if state.is_main_process else nullcontext():
         with state.main_process_first():
             _claim(checkpoints, pinned, [splits.source, *(m.source for m in mixed)])
         base = _base_scores(whisper, splits, split, checkpoints)
-        whisper, trainer = _trained(whisper, splits, clips, pinned, checkpoints)
         if state.is_main_process:
             for clip in base.left_out:
                 tqdm.write(f"not scored: {clip.id}: {clip.reason}")
+        whisper, trainer = _trained(whisper, validation, clips, pinned, checkpoints)
         tuned = evaluate(whisper, splits, split, description="scoring the tuned model")
         difference = compare(base, tuned)
         left_out = [clip for part in clips.parts for clip in part.fitting.left_out]
@@ -214,27 +216,27 @@ def _base_scores(whisper: Whisper, splits: Splits, split: str, checkpoints: Path
     whisper.model.to(PartialState().device)
     base = evaluate(whisper, splits, split, description="scoring the base model")
     if PartialState().is_main_process:
-        partial = record.with_suffix(f".{os.getpid()}.partial")
-        decode.write(partial, base.rows())
-        partial.replace(record)
+        decode.write(record, base.rows())
     return base
+
+
+def _validation(splits: Splits, whisper: Whisper) -> Rows | None:
+    """The clips that choose the checkpoint, if there are any."""
+    if splits.get("validation") is None:
+        return None
+    fitting = data.fitting(splits, "validation", whisper, text=None)
+    return fitting.rows if len(fitting) else None
 
 
 def _trained(
     whisper: Whisper,
-    splits: Splits,
+    validation: Rows | None,
     clips: Clips | StreamedClips,
     config: Config,
     checkpoints: Path,
 ) -> tuple[Whisper, WhisperTrainer]:
     """Train to the end. Out of memory on the GPU, with smaller batches and as many more of them
     a step, which changes neither loss nor gradients."""
-    validation = None
-    if splits.get("validation") is not None:
-        fitting = data.fitting(splits, "validation", whisper, text=None)
-        validation = fitting.rows if len(fitting) else None
-    if config.patience and validation is None:
-        raise UserError("patience needs a validation split to watch: leave it out")
     while True:
         transformers.set_seed(config.seed)
         trainer = WhisperTrainer(whisper, config, clips, validation, checkpoints)

@@ -71,7 +71,7 @@ class WhisperTrainer(Seq2SeqTrainer):
         self.add_callback(self.progress)
         if self.is_world_process_zero():
             self.add_callback(_TensorBoard(SummaryWriter(str(folder.parent / "runs"))))
-        if config.patience and validation is not None:
+        if config.patience:
             self.add_callback(EarlyStoppingCallback(config.patience))
 
     def _get_train_sampler(self, train_dataset=None) -> Epochs | Stream:
@@ -92,8 +92,7 @@ class WhisperTrainer(Seq2SeqTrainer):
         Teacher-forced scores, which the Trainer would compute, are of a decoder that is told the
         right text so far.
         """
-        size = self.args.per_device_eval_batch_size
-        found = decode.predict(self.whisper, self.eval_dataset, size, "validation")
+        found = decode.predict(self.whisper, self.eval_dataset, decode.BATCH, "validation")
         scores = score(found)
         figures = {
             f"{metric_key_prefix}_cer": scores.cer.rate,
@@ -172,7 +171,6 @@ def _arguments(
         num_train_epochs=config.epochs,
         max_steps=config.max_steps or -1,
         per_device_train_batch_size=config.batch_size,
-        per_device_eval_batch_size=decode.BATCH,
         gradient_accumulation_steps=config.accumulation,
         learning_rate=config.learning_rate,
         warmup_steps=config.warmup,
