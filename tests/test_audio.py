@@ -9,7 +9,8 @@ import pytest
 import soundfile as sf
 
 from khmer_aligned import audio
-from khmer_aligned.schema import SAMPLE_RATE, UserError
+from khmer_aligned.errors import UserError
+from khmer_aligned.schema import SAMPLE_RATE
 
 SECONDS = 2.5
 

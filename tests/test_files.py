@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
+from khmer_aligned.errors import UserError
 from khmer_aligned.files import alone, write_whole
-from khmer_aligned.schema import UserError
 
 from .hub.fixtures import SOURCES
 

@@ -7,9 +7,12 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-from khmer_aligned import align, aligners, audio, cut, quality
+from khmer_aligned import aligners, audio
 from khmer_aligned.aligners import windows
-from khmer_aligned.schema import SAMPLE_RATE, UserError
+from khmer_aligned.alignment import align
+from khmer_aligned.clips import cut, quality
+from khmer_aligned.errors import UserError
+from khmer_aligned.schema import SAMPLE_RATE
 from khmer_aligned.text import Transcript
 
 SECONDS = 4

@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[1]
 SHARED_ROOMS = {
     "text",
     "schema",
+    "errors",
     "audio",
     "hub",
     "console",

@@ -21,8 +21,8 @@ HfApi().upload_folder(folder_path=sys.argv[1], repo_id=sys.argv[2], repo_type="d
 """
 READ = """
 import json, sys
-from khmer_aligned import sources
-from khmer_aligned.schema import UserError
+from khmer_aligned.recordings import sources
+from khmer_aligned.errors import UserError
 try:
     corpus = sources.find(sys.argv[1])
     texts = [recording.text for recording in sources.read(corpus)]

@@ -15,7 +15,8 @@ import numpy as np
 import soundfile as sf
 import soxr
 
-from khmer_aligned.schema import SAMPLE_RATE, UserError
+from khmer_aligned.errors import UserError
+from khmer_aligned.schema import SAMPLE_RATE
 
 _SNDFILE = {".wav", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".aif", ".aiff", ".au"}
 _FFMPEG = {".m4a", ".m4b", ".mp4", ".aac", ".webm", ".mka", ".mkv"}

@@ -52,7 +52,7 @@ def align(
     output: Path | None,
 ) -> None:
     """Print when each word of TRANSCRIPT is spoken in AUDIO."""
-    from khmer_aligned.single import align_file
+    from khmer_aligned.alignment.align_file import align_file
 
     text = align_file(audio, transcript, form, level, aligner, offset)
     if output is None:
@@ -113,9 +113,9 @@ def build(
     or a dataset with an audio and a text column, by folder or Hub id. Started again after it was
     stopped, it goes on where it was.
     """
-    from khmer_aligned import build as building
-    from khmer_aligned import report
-    from khmer_aligned.quality import Thresholds
+    from khmer_aligned.clips.quality import Thresholds
+    from khmer_aligned.dataset import build as building
+    from khmer_aligned.dataset import report
 
     limits = Thresholds(min_score=min_score, max_distance=max_distance)
     config = building.Config(aligner, tokenizer, max_tokens, offset, seed, limits)
@@ -133,11 +133,10 @@ def push_dataset(
     folder: Path, repository: str, private: bool, tag: str | None, message: str
 ) -> None:
     """Publish the built FOLDER as REPOSITORY on the Hub, in one commit."""
-    from khmer_aligned import hub
 
-    published = hub.publish(
-        folder, repository, "dataset", message=message, private=private, tag=tag
-    )
+    from khmer_aligned.hub.publish import publish
+
+    published = publish(folder, repository, "dataset", message=message, private=private, tag=tag)
     click.echo(
         f"{published.url} at {published.commit[:12]}: {len(published.uploaded)} files uploaded, "
         f"{len(published.skipped)} there already, {len(published.deleted)} old ones deleted",

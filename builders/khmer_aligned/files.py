@@ -9,7 +9,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from khmer_aligned.schema import UserError
+from khmer_aligned.errors import UserError
 
 
 def write_whole(path: Path, text: str) -> None:

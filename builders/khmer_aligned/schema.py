@@ -20,12 +20,6 @@ MAX_LABEL_TOKENS = 440  # what transformers decodes at most, less the prompt
 
 SPLITS = ("train", "validation", "test")
 
-Span = tuple[int, int]  # [start, end) in characters
-
-
-class UserError(Exception):
-    """Something the user can mend: one line that names the file, the span and the way out."""
-
 
 @dataclass(frozen=True, slots=True)
 class Recording:

@@ -10,7 +10,8 @@ from torchaudio.pipelines._wav2vec2.utils import _extend_model
 from khmer_aligned import aligners, audio
 from khmer_aligned.aligners import ctc, windows
 from khmer_aligned.aligners.mms import MmsAligner
-from khmer_aligned.schema import SAMPLE_RATE, UserError
+from khmer_aligned.errors import UserError
+from khmer_aligned.schema import SAMPLE_RATE
 
 CPU = torch.device("cpu")
 

@@ -34,8 +34,9 @@ import times
 
 from joined import concatenate, read
 from khmer_aligned import aligners, audio
-from khmer_aligned.aligners import viterbi, windows
+from khmer_aligned.aligners import windows
 from khmer_aligned.aligners.base import Aligner, frame_seconds
+from khmer_aligned.alignment import viterbi
 from khmer_aligned.schema import SAMPLE_RATE
 from khmer_aligned.text import Transcript
 

@@ -79,8 +79,8 @@ def ours(rows, whisper, folder: Path, workers: int) -> tuple[float, float, int]:
     import numpy as np
 
     from khmer_whisper.config import Config
-    from khmer_whisper.data import Fitting
-    from khmer_whisper.mix import Clips, Part
+    from khmer_whisper.examples.data import Fitting
+    from khmer_whisper.examples.mix import Clips, Part
     from khmer_whisper.trainer import WhisperTrainer
 
     config = Config(dataset="rows", batch_size=BATCH, epochs=1, workers=workers)
@@ -100,8 +100,8 @@ def measure(name: str, dataset: str, model: str, clips: int, workers: int) -> di
     import torch
     import transformers
 
-    from khmer_whisper import data
     from khmer_whisper import model as models
+    from khmer_whisper.examples import data
 
     transformers.utils.logging.set_verbosity_error()
     if workers:

@@ -50,7 +50,7 @@ def emissions(seconds: int) -> tuple[np.ndarray, np.ndarray]:
 
 def ours(threads: int):
     sys.path.insert(0, str(Path(__file__).parents[2] / "builders"))
-    from khmer_aligned.aligners.viterbi import align
+    from khmer_aligned.alignment.viterbi import align
 
     def run(log_probs, labels):
         path = align(log_probs, labels, threads=threads)

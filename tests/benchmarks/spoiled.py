@@ -18,11 +18,12 @@ from unittest.mock import patch
 import numpy as np
 
 from joined import Sentence, read
-from khmer_aligned import audio, quality
+from khmer_aligned import audio
 from khmer_aligned.aligners.base import Aligner
-from khmer_aligned.clips import MakeClips
+from khmer_aligned.clips import quality
+from khmer_aligned.clips.labels import TokenCounter
+from khmer_aligned.clips.make import MakeClips
 from khmer_aligned.schema import MAX_CLIP_TOKENS, RECORDING_FEATURES, SAMPLE_RATE
-from khmer_aligned.tokens import TokenCounter
 
 SHARE = 0.1  # of the lines, spoiled in one way
 MINUTES = 8.0  # of a recording

@@ -14,11 +14,12 @@ from peers import PEERS, Starts
 
 from joined import Joined, Sentence, concatenate, read
 from khmer_aligned import audio
-from khmer_aligned.align import Alignment, align
-from khmer_aligned.aligners import viterbi
 from khmer_aligned.aligners.base import Aligner
-from khmer_aligned.quality import Thresholds
-from khmer_aligned.schema import SAMPLE_RATE, UserError
+from khmer_aligned.alignment import viterbi
+from khmer_aligned.alignment.align import Alignment, align
+from khmer_aligned.clips.quality import Thresholds
+from khmer_aligned.errors import UserError
+from khmer_aligned.schema import SAMPLE_RATE
 from khmer_aligned.text import Transcript
 
 GROUP = 30  # sentences in a recording

@@ -10,13 +10,13 @@ import pytest
 import torch
 from transformers import AutoFeatureExtractor, AutoModelForCTC, AutoTokenizer
 
+from demo_assets.make_recordings import SCRIPTS
 from khmer_aligned import aligners, audio
-from khmer_aligned.align import align
+from khmer_aligned.alignment.align import align
 from khmer_aligned.schema import SAMPLE_RATE
 from khmer_aligned.text import Transcript
 from khmer_whisper import decode
 from khmer_whisper import model as models
-from khmer_whisper.demo.make_recordings import SCRIPTS
 from khmer_whisper.demo.run import ALIGNER, ASSETS, RECORDINGS, WHISPER
 
 NAMES = sorted(SCRIPTS)
@@ -47,7 +47,9 @@ def test_all_together_are_small():
 
 
 def test_the_readme_says_what_they_are_for_and_whose():
-    readme = (ASSETS.parent / "README.md").read_text(encoding="utf-8")
+    readme = (Path(__file__).parents[2] / "training" / "demo_assets" / "README.md").read_text(
+        encoding="utf-8"
+    )
     assert "serve the demo and the tests only" in readme
     assert "CC0" in readme
     for path in ASSETS.iterdir():

@@ -5,13 +5,13 @@ import random
 import numpy as np
 import pytest
 
+from demo_assets import make_aligner, make_whisper, sentences
+from demo_assets.corpus import Reading, disturb, read, stream
+from demo_assets.make_recordings import SCRIPTS, perform
+from demo_assets.synthesize import Espeak, Voice
 from khmer_aligned.schema import SAMPLE_RATE
 from khmer_aligned.text import Transcript, normalize
-from khmer_whisper.demo import make_aligner, make_whisper, sentences
-from khmer_whisper.demo.corpus import Reading, disturb, read, stream
-from khmer_whisper.demo.make_recordings import SCRIPTS, perform
 from khmer_whisper.demo.run import RECORDINGS
-from khmer_whisper.demo.synthesize import Espeak, Voice
 from khmer_whisper.demo.tokenizer import byte_tokenizer
 from khmer_whisper.labels import Labeller
 

@@ -7,7 +7,7 @@ from click.testing import CliRunner
 from datasets import load_dataset
 from transformers import WhisperForConditionalGeneration
 
-from khmer_aligned.schema import UserError
+from khmer_aligned.errors import UserError
 from khmer_whisper.cli import main
 from khmer_whisper.demo import run as demo
 

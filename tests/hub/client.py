@@ -12,8 +12,9 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from khmer_aligned.hub import publish, resolve
-from khmer_aligned.schema import UserError
+from khmer_aligned.errors import UserError
+from khmer_aligned.hub.publish import publish
+from khmer_aligned.hub.resolve import resolve
 
 
 def rows(name: str, streaming: bool = False) -> dict:

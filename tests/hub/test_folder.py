@@ -4,15 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from khmer_aligned import hub as hub_module
-from khmer_aligned.hub import publish, resolve
-from khmer_aligned.schema import UserError
+from khmer_aligned.errors import UserError
+from khmer_aligned.hub.folder import MANAGED, published_files
+from khmer_aligned.hub.publish import publish
+from khmer_aligned.hub.resolve import resolve
 
 
 @pytest.fixture(autouse=True)
 def nobody(monkeypatch):
     """No token: a publish gets exactly as far as the check of its folder."""
-    monkeypatch.setattr(hub_module, "get_token", lambda: None)
+    monkeypatch.setattr("khmer_aligned.hub.resolve.get_token", lambda: None)
 
 
 def folder_of(folder: Path, *names: str) -> Path:
@@ -79,7 +80,7 @@ def test_work_in_progress_stays_at_home(tmp_path):
     work = (".partial/train.parquet", "checkpoints/1/model.safetensors", ".DS_Store", ".env")
     evaluation = ".eval_results/khmer.yaml"
     folder = folder_of(tmp_path / "out", *MODEL, *work, evaluation, "ct2/model.bin")
-    assert set(hub_module._published_files(folder)) == {*MODEL, evaluation, "ct2/model.bin"}
+    assert set(published_files(folder)) == {*MODEL, evaluation, "ct2/model.bin"}
 
 
 @pytest.mark.parametrize(
@@ -97,7 +98,7 @@ def test_work_in_progress_stays_at_home(tmp_path):
     ],
 )
 def test_only_what_a_loader_would_pick_up_is_ever_deleted(repo_type, name, managed):
-    assert bool(hub_module.MANAGED[repo_type].fullmatch(name)) is managed
+    assert bool(MANAGED[repo_type].fullmatch(name)) is managed
 
 
 def test_a_folder_wins_over_a_repository_of_its_name(tmp_path, monkeypatch):

@@ -3,7 +3,7 @@
 import pytest
 
 from khmer_aligned.text import Break, Transcript, scoring_form
-from khmer_aligned.text.traced import rewrite
+from khmer_aligned.text.spans import rewrite
 
 HARD = "\ufeffនៅ\u200bថ្ងៃទី១៨ លោក ហ៊ុន សែន (ស្រ្តី) ចំណាយ $1.50 និងក្មេង ៗ ២០% 😀 បាន ។\r\nចប់"
 

@@ -15,7 +15,7 @@ from khmer_whisper import model as models
 from khmer_whisper.config import Config
 from khmer_whisper.demo.tokenizer import byte_tokenizer
 from khmer_whisper.labels import Labeller
-from khmer_whisper.train import Result, train
+from khmer_whisper.training import Result, train
 
 # Each word has a chord of its own: a sound with a spelling.
 WORDS = {"ទឹក": (300, 900), "ឆ្កែ": (500, 1500), "ល្អ": (700, 2500), "ធំ": (1100, 3500)}

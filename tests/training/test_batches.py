@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from khmer_whisper.collate import Collator, Example, log_mel, stack
+from khmer_whisper.examples.collate import Collator, Example, log_mel, stack
 from khmer_whisper.labels import IGNORED
 from khmer_whisper.loss import LossHead, token_loss
 

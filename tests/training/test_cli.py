@@ -27,7 +27,7 @@ def test_every_field_of_the_configuration_is_an_option():
 
 def test_options_go_before_the_file(tmp_path, monkeypatch):
     seen = []
-    monkeypatch.setattr("khmer_whisper.train.train", lambda config, out: seen.append(config))
+    monkeypatch.setattr("khmer_whisper.training.train", lambda config, out: seen.append(config))
     monkeypatch.setattr(cli, "_table", lambda *_: "")
     (tmp_path / "run.toml").write_text('dataset = "x"\nepochs = 7\nseed = 5\n', encoding="utf-8")
     monkeypatch.setenv("RANK", "1")  # a process that prints nothing

@@ -5,12 +5,13 @@ import torch
 from torch.nn.functional import cross_entropy
 from transformers import GenerationConfig
 
-from khmer_whisper import data, decode, metrics
+from khmer_whisper import decode, metrics
 from khmer_whisper import model as models
-from khmer_whisper.collate import Collator, log_mel, stack
 from khmer_whisper.config import Config
+from khmer_whisper.examples import data
+from khmer_whisper.examples.collate import Collator, log_mel, stack
+from khmer_whisper.examples.mix import Clips, Key, Part
 from khmer_whisper.loss import LossHead, token_loss
-from khmer_whisper.mix import Clips, Key, Part
 from khmer_whisper.trainer import WhisperTrainer, learning
 
 from .conftest import WORDS, clip, sound, tiny_model, write_dataset
@@ -169,7 +170,7 @@ def test_nothing_is_prepared_before_training(dataset, tmp_path, monkeypatch):
     monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", cache)
     read = []
     plain = data.waveform
-    for module in ("khmer_whisper.data", "khmer_whisper.examples"):
+    for module in ("khmer_whisper.examples.data", "khmer_whisper.examples.make"):
         monkeypatch.setattr(f"{module}.waveform", lambda row: read.append(row) or plain(row))
     whisper = tiny_model()
     config = Config(dataset=str(dataset), max_steps=1, batch_size=4)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from khmer_aligned.schema import UserError
+from khmer_aligned.errors import UserError
 from khmer_whisper.config import Config, Mixed
 
 

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from khmer_aligned.schema import UserError
-from khmer_whisper import data
+from khmer_aligned.errors import UserError
 from khmer_whisper.config import Config
-from khmer_whisper.data import Splits
-from khmer_whisper.examples import phrases
+from khmer_whisper.examples import data
+from khmer_whisper.examples.data import Splits
+from khmer_whisper.examples.make import phrases
+from khmer_whisper.examples.mix import Clips, Epochs, Key, Part
 from khmer_whisper.labels import IGNORED
-from khmer_whisper.mix import Clips, Epochs, Key, Part
 
 from .conftest import WORD_SECONDS, clip, write_dataset
 

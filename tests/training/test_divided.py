@@ -11,11 +11,12 @@ import torch
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, ProcessFailure
 from transformers import TrainerCallback
 
-from khmer_aligned.schema import UserError
-from khmer_whisper import data, train
+from khmer_aligned.errors import UserError
+from khmer_whisper import training
 from khmer_whisper.config import Config, Mixed
+from khmer_whisper.examples import data
+from khmer_whisper.examples.mix import Clips, Part
 from khmer_whisper.launch import _told
-from khmer_whisper.mix import Clips, Part
 from khmer_whisper.trainer import WhisperTrainer
 
 from ..hub.fixtures import SOURCES
@@ -86,7 +87,7 @@ def test_two_processes_learn_what_one_does(few, tiny_folder, tmp_path):
     rows = [clip(300, ["ទឹក"], "more"), clip(301, ["ទឹក"] * 6, "more")]  # of 2.4 s
     mix = (Mixed(str(write_dataset(tmp_path / "more", {"train": rows})), 1.0),)
     config = Config(dataset=str(few), mix=mix, model=str(tiny_folder), batch_size=8, max_steps=2)
-    train.train(config, tmp_path / "one")
+    training.train(config, tmp_path / "one")
     # The same batches of eight, each divided over two processes.
     (tmp_path / "run.toml").write_text(config.with_(batch_size=4).toml(), encoding="utf-8")
     command = [
@@ -145,8 +146,8 @@ def test_out_of_memory_divides_the_batch_and_keeps_the_step(few, tiny_folder, tm
 
     config = Config(dataset=str(few), model=str(tiny_folder), batch_size=16, max_steps=2, epochs=1)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(train, "WhisperTrainer", SmallGpu)
-        divided = train.train(config, tmp_path / "small")
+        patch.setattr(training, "WhisperTrainer", SmallGpu)
+        divided = training.train(config, tmp_path / "small")
     assert divided.steps == 2
-    train.train(config, tmp_path / "large")
+    training.train(config, tmp_path / "large")
     close(tmp_path / "small", tmp_path / "large", atol=1e-5)

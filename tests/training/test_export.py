@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 from transformers import WhisperTokenizerFast
 
-from khmer_aligned.schema import UserError
+from khmer_aligned.errors import UserError
 from khmer_whisper import cli
 from khmer_whisper.export import EXCUSED, export
 

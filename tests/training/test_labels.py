@@ -5,7 +5,7 @@ import csv
 import pytest
 from transformers import WhisperTokenizer
 
-from khmer_aligned.schema import UserError
+from khmer_aligned.errors import UserError
 from khmer_whisper.demo.tokenizer import byte_tokenizer
 from khmer_whisper.labels import IGNORED, Labeller, Stretch
 

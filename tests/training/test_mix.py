@@ -11,11 +11,11 @@ import soundfile
 from datasets import Audio, Dataset
 from huggingface_hub import ModelCard
 
-from khmer_aligned.schema import UserError
-from khmer_whisper import data
+from khmer_aligned.errors import UserError
 from khmer_whisper.config import Config, Mixed
-from khmer_whisper.mix import Clips, Epochs, Key, Part
-from khmer_whisper.train import train
+from khmer_whisper.examples import data
+from khmer_whisper.examples.mix import Clips, Epochs, Key, Part
+from khmer_whisper.training import train
 
 from .conftest import clip, random_words, sound, write_dataset
 

@@ -9,7 +9,7 @@ import time
 import pytest
 import torch
 
-from khmer_whisper import train
+from khmer_whisper import training
 from khmer_whisper.config import Config
 from khmer_whisper.trainer import last_checkpoint
 
@@ -36,13 +36,13 @@ def test_killed_twice_it_ends_with_the_same_weights(few, tiny_folder, tmp_path):
         **EVERYTHING,
     )
     torch.set_num_threads(1)
-    train.train(config, tmp_path / "undisturbed")
+    training.train(config, tmp_path / "undisturbed")
     out = tmp_path / "killed"
     (tmp_path / "run.toml").write_text(config.toml(), encoding="utf-8")
     # Imports once, then each line it reads starts the training in a process of its own.
     code = (
         "import os, sys; from pathlib import Path; import torch; torch.set_num_threads(1);"
-        "from khmer_whisper.config import Config; from khmer_whisper.train import train\n"
+        "from khmer_whisper.config import Config; from khmer_whisper.training import train\n"
         "for _ in sys.stdin:\n"
         "    if child := os.fork():\n"
         "        print(child, flush=True); os.waitpid(child, 0)\n"
@@ -63,28 +63,28 @@ def test_killed_twice_it_ends_with_the_same_weights(few, tiny_folder, tmp_path):
         for step in (4, 8):
             starter.stdin.write("train\n")
             starter.stdin.flush()
-            training = int(starter.stdout.readline())
+            child = int(starter.stdout.readline())
             deadline = time.monotonic() + 120
             while not (out / f"checkpoints/checkpoint-{step}").exists():
                 assert time.monotonic() < deadline
                 time.sleep(0.005)
-            os.kill(training, signal.SIGKILL)
+            os.kill(child, signal.SIGKILL)
             time.sleep(0.05)
             reached = last_checkpoint(out / "checkpoints")
             assert reached is not None and int(reached.name.split("-")[1]) < 12
-    train.train(config, out)
+    training.train(config, out)
     close(out, tmp_path / "undisturbed")
 
 
 def test_cut_off_after_the_last_step_it_still_ends_the_same(few, tiny_folder, tmp_path):
     config = Config(dataset=str(few), model=str(tiny_folder), max_steps=4, evaluate_every=2)
-    train.train(config, tmp_path / "undisturbed")
+    training.train(config, tmp_path / "undisturbed")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(train, "finish", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(training, "finish", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
-            train.train(config, tmp_path / "cut")
+            training.train(config, tmp_path / "cut")
     assert not (tmp_path / "cut/model.safetensors").exists()
-    train.train(config, tmp_path / "cut")
+    training.train(config, tmp_path / "cut")
     close(tmp_path / "cut", tmp_path / "undisturbed")
 
 

@@ -8,11 +8,12 @@ from accelerate.data_loader import BatchSamplerShard
 from torch.utils.data import BatchSampler
 from transformers import TrainerCallback
 
-from khmer_aligned.schema import UserError
-from khmer_whisper import data, evaluate, train
+from khmer_aligned.errors import UserError
+from khmer_whisper import evaluation, training
 from khmer_whisper.config import Config, Mixed
-from khmer_whisper.mix import Part
-from khmer_whisper.stream import StreamedClips
+from khmer_whisper.examples import data
+from khmer_whisper.examples.mix import Part
+from khmer_whisper.examples.stream import StreamedClips
 from khmer_whisper.trainer import WhisperTrainer
 
 from .conftest import clip, close, random_words, sounds, write_dataset
@@ -92,15 +93,15 @@ def test_a_stream_is_learned_scored_and_never_put_on_disk(
 ):
     cache = tmp_path / "cache"
     monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", cache)
-    result = train.train(options(streamed, tiny_folder, max_steps=2), tmp_path / "out")
+    result = training.train(options(streamed, tiny_folder, max_steps=2), tmp_path / "out")
     written = sum(path.stat().st_size for path in cache.rglob("*") if path.is_file())
     assert written < 1_000  # of 37 clips, each 5,000 bytes or more
     assert sorted(clip.id for clip in result.left_out) == ["train1-00005", "train5-00020"]
     found = json.loads((tmp_path / "out/metrics.json").read_text(encoding="utf-8"))
     assert found["seen_recordings"] == []
     # The scores are those of the same clips, loaded.
-    whisper = train.models.load(str(tmp_path / "out"))
-    loaded = evaluate.evaluate(whisper, data.load(str(streamed)))
+    whisper = training.models.load(str(tmp_path / "out"))
+    loaded = evaluation.evaluate(whisper, data.load(str(streamed)))
     assert loaded.scores == result.tuned
     toml = Config.read(tmp_path / "out/training.toml")
     assert toml.streaming
@@ -121,7 +122,7 @@ def test_cut_off_in_its_second_pass_it_ends_with_the_same_weights(
     mix = (Mixed(str(sounds(tmp_path / "other", {"train": 8})), 1.0),)
     config = options(streamed, tiny_folder, mix=mix, workers=workers)
     torch.set_num_threads(1)
-    train.train(config, tmp_path / "undisturbed")
+    training.train(config, tmp_path / "undisturbed")
     with pytest.MonkeyPatch.context() as patch:
         plain = WhisperTrainer.__init__
 
@@ -131,9 +132,9 @@ def test_cut_off_in_its_second_pass_it_ends_with_the_same_weights(
 
         patch.setattr(WhisperTrainer, "__init__", cut)
         with pytest.raises(KeyboardInterrupt):
-            train.train(config, tmp_path / "cut")
+            training.train(config, tmp_path / "cut")
     assert (tmp_path / "cut/checkpoints/checkpoint-4").exists()
-    train.train(config, tmp_path / "cut")
+    training.train(config, tmp_path / "cut")
     close(tmp_path / "cut", tmp_path / "undisturbed")
 
 

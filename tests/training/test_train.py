@@ -11,12 +11,13 @@ import yaml
 from huggingface_hub import ModelCard
 from transformers import pipeline
 
-from khmer_aligned.schema import UserError
-from khmer_whisper import data, decode, train
-from khmer_whisper import evaluate as evaluation
+from khmer_aligned.errors import UserError
+from khmer_whisper import decode, training
+from khmer_whisper import evaluation as evaluation
 from khmer_whisper import model as models
 from khmer_whisper.config import Config
-from khmer_whisper.mix import Clips, Part
+from khmer_whisper.examples import data
+from khmer_whisper.examples.mix import Clips, Part
 from khmer_whisper.trainer import WhisperTrainer, finish
 
 from .conftest import clip, sound, tiny_model, write_dataset
@@ -142,14 +143,14 @@ def test_out_of_memory_halves_the_batch(trained, dataset, monkeypatch, capsys):
 def test_a_finished_model_and_another_run_are_not_overwritten(trained, dataset, tmp_path):
     config = Config.read(trained.folder / "training.toml")
     with pytest.raises(UserError, match="holds a finished model"):
-        train.train(config, trained.folder)
+        training.train(config, trained.folder)
     checkpoint = tmp_path / "checkpoints/checkpoint-5"
     checkpoint.mkdir(parents=True)
     (checkpoint / "trainer_state.json").write_text("{}", encoding="utf-8")
     record = tmp_path / "checkpoints/config.toml"
     record.write_text(config.with_(seed=1, epochs=2).toml(), encoding="utf-8")
     with pytest.raises(UserError, match="unfinished run that differs in seed, epochs, "):
-        train.train(config, tmp_path)
+        training.train(config, tmp_path)
 
 
 def test_a_run_goes_on_with_the_same_data_however_its_steps_are_divided(
@@ -163,23 +164,23 @@ def test_a_run_goes_on_with_the_same_data_however_its_steps_are_divided(
     def stop(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(train, "_trained", stop)
+    monkeypatch.setattr(training, "_trained", stop)
     with pytest.raises(KeyboardInterrupt):
-        train.train(config.with_(seed=7), out)
+        training.train(config.with_(seed=7), out)
     with pytest.raises(KeyboardInterrupt):
-        train.train(config, out)  # nothing was learned yet: another run may take its place
+        training.train(config, out)  # nothing was learned yet: another run may take its place
     checkpoint = out / "checkpoints/checkpoint-1"
     checkpoint.mkdir()
     (checkpoint / "trainer_state.json").write_text("{}", encoding="utf-8")
     for changes in ({}, {"batch_size": 2, "accumulation": 2}, {"workers": 1}):
         with pytest.raises(KeyboardInterrupt):
-            train.train(config.with_(**changes), out)
+            training.train(config.with_(**changes), out)
     with pytest.raises(UserError, match="differs in batch_size; give the same"):
-        train.train(config.with_(batch_size=2), out)
+        training.train(config.with_(batch_size=2), out)
     shutil.rmtree(folder)
     write_dataset(folder, rows | {"train": [clip(2, ["ឆ្កែ"], "a")]})
     with pytest.raises(UserError, match="differs in data; give the same"):
-        train.train(config, out)
+        training.train(config, out)
 
 
 def test_a_training_that_diverges_is_stopped(few, tiny_folder, tmp_path):
@@ -188,7 +189,7 @@ def test_a_training_that_diverges_is_stopped(few, tiny_folder, tmp_path):
         max_grad_norm=1e30, warmup=0,
     )  # fmt: skip
     with pytest.raises(UserError, match=r"the loss is nan at step .* lower --learning-rate"):
-        train.train(config, tmp_path / "out")
+        training.train(config, tmp_path / "out")
     assert not (tmp_path / "out/model.safetensors").exists()
 
 
@@ -197,14 +198,14 @@ def test_patience_needs_something_to_watch(tiny_folder, tmp_path):
     folder = write_dataset(tmp_path / "d", rows)
     config = Config(dataset=str(folder), model=str(tiny_folder), patience=2)
     with pytest.raises(UserError, match="patience needs a validation split"):
-        train.train(config, tmp_path / "out")
+        training.train(config, tmp_path / "out")
 
 
 def test_a_dataset_without_a_split_is_refused(tmp_path, tiny_folder):
     folder = write_dataset(tmp_path / "d", {"train": [clip(0, ["ទឹក"], "a")]})
     config = Config(dataset=str(folder), model=str(tiny_folder))
     with pytest.raises(UserError, match="neither a test nor a validation split"):
-        train.train(config, tmp_path / "out")
+        training.train(config, tmp_path / "out")
 
 
 @pytest.mark.parametrize("workers", [0, 1])
@@ -214,7 +215,7 @@ def test_an_unreadable_clip_stops_training_by_its_name(tmp_path, tiny_folder, wo
     folder = write_dataset(tmp_path / "d", splits)
     config = Config(dataset=str(folder), model=str(tiny_folder), workers=workers)
     with pytest.raises(UserError, match=r"^clip b-00007: cannot be decoded.*") as error:
-        train.train(config, tmp_path / "out")
+        training.train(config, tmp_path / "out")
     assert "\n" not in str(error.value)
 
 
@@ -258,7 +259,7 @@ def test_what_is_saved_can_be_read_by_whoever_can_read_the_folder(tiny_folder):
 def test_an_unknown_tracker_is_named(dataset, tiny_folder, tmp_path):
     config = Config(dataset=str(dataset), model=str(tiny_folder), trackers=("nobody",))
     with pytest.raises(UserError, match="nobody is not installed"):
-        train.train(config, tmp_path / "out")
+        training.train(config, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 

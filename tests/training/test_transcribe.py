@@ -8,10 +8,17 @@ import pysubs2
 import pytest
 import soundfile
 
-from khmer_aligned.schema import SAMPLE_RATE, UserError
+from khmer_aligned.errors import UserError
+from khmer_aligned.schema import SAMPLE_RATE
 from khmer_whisper import metrics
 from khmer_whisper import model as models
-from khmer_whisper.transcribe import Segment, Transcription, longest_stretch, stretches, transcribe
+from khmer_whisper.transcription import (
+    Segment,
+    Transcription,
+    longest_stretch,
+    stretches,
+    transcribe,
+)
 
 from .conftest import WORDS, sound
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import click
 
 from khmer_aligned.console import Console
-from khmer_aligned.schema import UserError
+from khmer_aligned.errors import UserError
 from khmer_whisper.config import Config, Mixed
 
 QUANTIZATIONS = ("float32", "float16", "bfloat16", "int8")
@@ -105,7 +105,7 @@ def train(dataset: str, out: Path, config_file: Path | None, processes: int, **o
 
         return launch(sys.argv[1:], processes)
 
-    from khmer_whisper.train import train as run
+    from khmer_whisper.training import train as run
 
     try:
         result = run(config, out)
@@ -139,9 +139,10 @@ def evaluate(
 ) -> None:
     """Score MODEL on a split of DATASET."""
     from khmer_aligned.files import write_whole
-    from khmer_whisper import data, decode
-    from khmer_whisper import evaluate as evaluation
+    from khmer_whisper import decode
+    from khmer_whisper import evaluation as evaluation
     from khmer_whisper import model as models
+    from khmer_whisper.examples import data
 
     if out:
         if (out / "config.json").exists():
@@ -207,7 +208,7 @@ def export(model: str, out: Path, dataset: str | None, quantization: str, **opti
 def transcribe(model: str, files: tuple[Path, ...], form: str, out: Path | None, batch_size: int):
     """Transcribe audio FILES of any length with MODEL."""
     from khmer_whisper import model as models
-    from khmer_whisper.transcribe import transcribe as run
+    from khmer_whisper.transcription import transcribe as run
 
     names = [f"{file.stem}.{form}" for file in files]
     twice = {name for name in names if names.count(name) > 1}
@@ -265,7 +266,7 @@ def demo(out: Path) -> None:
 @quietly
 def push_model(folder: Path, repo: str, private: bool, tag: str | None) -> None:
     """Publish the model in FOLDER as REPO (org/name) on the Hub, in one commit."""
-    from khmer_aligned.hub import publish
+    from khmer_aligned.hub.publish import publish
     from khmer_whisper.card import unpublished
 
     for name in unpublished(folder):

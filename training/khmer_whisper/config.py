@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from khmer_aligned.schema import UserError
+from khmer_aligned.errors import UserError
 
 LANGUAGE = "km"
 HEAVIEST = 1_000  # times an epoch; every copy of a clip is drawn one by one

@@ -16,10 +16,10 @@ from datasets import Dataset
 from datasets.distributed import split_dataset_by_node
 from tqdm import tqdm
 
+from khmer_aligned.errors import UserError
 from khmer_aligned.files import write_whole
-from khmer_aligned.schema import UserError
-from khmer_whisper.collate import log_mel, stack
-from khmer_whisper.data import Rows, waveform
+from khmer_whisper.examples.collate import log_mel, stack
+from khmer_whisper.examples.data import Rows, waveform
 from khmer_whisper.model import Whisper, computes_in_bfloat16
 
 MAX_PERIOD = 64  # tokens of a unit that a decoder may get caught in

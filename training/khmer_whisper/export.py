@@ -12,14 +12,15 @@ from types import ModuleType
 import numpy as np
 from transformers.utils import cached_file
 
-from khmer_aligned.hub import Source
-from khmer_aligned.schema import UserError
-from khmer_whisper import data, decode
+from khmer_aligned.errors import UserError
+from khmer_aligned.hub.resolve import Source
+from khmer_whisper import decode
 from khmer_whisper import model as models
-from khmer_whisper.collate import log_mel, stack
 from khmer_whisper.config import Config
 from khmer_whisper.decode import Recognized, recognized
-from khmer_whisper.evaluate import Evaluation, named, score, scored, scored_split
+from khmer_whisper.evaluation import Evaluation, named, score, scored, scored_split
+from khmer_whisper.examples import data
+from khmer_whisper.examples.collate import log_mel, stack
 from khmer_whisper.model import Whisper
 
 # Points of CER by which the weights' precision may make an export worse than its original.

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from transformers import WhisperTokenizer
 
-from khmer_aligned.schema import UserError
+from khmer_aligned.errors import UserError
 from khmer_whisper.config import LANGUAGE
 
 TASK = "transcribe"

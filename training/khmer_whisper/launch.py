@@ -17,7 +17,7 @@ from torch.distributed.elastic.multiprocessing.errors import (
 )
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
-from khmer_aligned.schema import UserError
+from khmer_aligned.errors import UserError
 
 
 def launch(arguments: list[str], processes: int) -> None:

@@ -14,8 +14,9 @@ from transformers import (
     WhisperTokenizer,
 )
 
-from khmer_aligned.hub import Source, resolve
-from khmer_aligned.schema import SAMPLE_RATE, UserError
+from khmer_aligned.errors import UserError
+from khmer_aligned.hub.resolve import Source, resolve
+from khmer_aligned.schema import SAMPLE_RATE
 from khmer_whisper.config import LANGUAGE
 from khmer_whisper.labels import TASK, Labeller
 

@@ -25,16 +25,16 @@ from transformers.integrations import (
     get_available_reporting_integrations,
 )
 
-from khmer_aligned.schema import UserError
+from khmer_aligned.errors import UserError
 from khmer_whisper import decode
-from khmer_whisper.collate import Collator, log_mel
 from khmer_whisper.config import Config
-from khmer_whisper.data import Rows
-from khmer_whisper.evaluate import score
+from khmer_whisper.evaluation import score
+from khmer_whisper.examples.collate import Collator, log_mel
+from khmer_whisper.examples.data import Rows
+from khmer_whisper.examples.mix import Clips, Epochs
+from khmer_whisper.examples.stream import Stream, StreamedClips
 from khmer_whisper.loss import LossHead, token_loss
-from khmer_whisper.mix import Clips, Epochs
 from khmer_whisper.model import Whisper, computes_in_bfloat16
-from khmer_whisper.stream import Stream, StreamedClips
 
 STEPS_BETWEEN_EVALUATIONS = 500
 

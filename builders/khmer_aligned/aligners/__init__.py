@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from khmer_aligned import hub
 from khmer_aligned.aligners.base import Aligner
+from khmer_aligned.hub.resolve import resolve
 
 MMS = "mms"
 MMS_NAME = "torchaudio MMS_FA"
@@ -11,7 +11,7 @@ MMS_NAME = "torchaudio MMS_FA"
 
 def identity(name: str) -> str:
     """What a record of an alignment calls the aligner, its weights included."""
-    return MMS_NAME if name == MMS else hub.resolve(name, "model").identity
+    return MMS_NAME if name == MMS else resolve(name, "model").identity
 
 
 def load(name: str, *, rank: int | None = None, offset: float | None = None) -> Aligner:

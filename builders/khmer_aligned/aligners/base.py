@@ -8,8 +8,8 @@ from typing import Protocol
 
 import numpy as np
 
-from khmer_aligned.schema import SAMPLE_RATE, Span
-from khmer_aligned.text import SpokenWord
+from khmer_aligned.schema import SAMPLE_RATE
+from khmer_aligned.text import Span, SpokenWord
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,10 +15,11 @@ from transformers import (
 )
 from transformers.utils.logging import disable_progress_bar
 
-from khmer_aligned import hub
 from khmer_aligned.aligners.base import Labels, spell
 from khmer_aligned.aligners.windows import FrontEnd, emissions
-from khmer_aligned.schema import SAMPLE_RATE, UserError
+from khmer_aligned.errors import UserError
+from khmer_aligned.hub.resolve import resolve
+from khmer_aligned.schema import SAMPLE_RATE
 from khmer_aligned.text import SpokenWord
 
 _CONSONANTS = [chr(c) for c in range(0x1780, 0x17A3)]
@@ -34,7 +35,7 @@ class CtcAligner:
     offset = 0.0
 
     def __init__(self, source: str, device: torch.device) -> None:
-        found = hub.resolve(source, "model")
+        found = resolve(source, "model")
         options = {"revision": found.revision, "trust_remote_code": False}
         disable_progress_bar()  # of copying weights into place; a download has its own
         try:

@@ -15,7 +15,7 @@ from torchaudio.pipelines import MMS_FA
 from khmer_aligned.aligners import MMS_NAME
 from khmer_aligned.aligners.base import Labels, spell
 from khmer_aligned.aligners.windows import FrontEnd, emissions
-from khmer_aligned.schema import UserError
+from khmer_aligned.errors import UserError
 from khmer_aligned.text import SpokenWord
 
 _RECEPTIVE = 400  # samples; of the convolutions in front of wav2vec 2.0

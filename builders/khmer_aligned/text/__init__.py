@@ -2,6 +2,7 @@
 
 from khmer_aligned.text.normalize import NORMALIZER_VERSION, normalize
 from khmer_aligned.text.scoring import scoring_form
+from khmer_aligned.text.spans import Span
 from khmer_aligned.text.transcript import Ambiguity, Break, SpokenWord, Transcript
 from khmer_aligned.text.verbalize import readings, verbalize
 from khmer_aligned.text.words import SEGMENTER, words
@@ -11,6 +12,7 @@ __all__ = [
     "SEGMENTER",
     "Ambiguity",
     "Break",
+    "Span",
     "SpokenWord",
     "Transcript",
     "normalize",

@@ -13,7 +13,7 @@ import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
 
-from khmer_aligned.text.traced import Edit, Traced, rewrite
+from khmer_aligned.text.spans import Edit, Traced, rewrite
 
 NORMALIZER_VERSION = "1"  # of normalize and verbalize together; published with every error rate
 

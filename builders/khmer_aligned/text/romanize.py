@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
-from khmer_aligned.text.traced import Span
+from khmer_aligned.text.spans import Span
 
 if TYPE_CHECKING:
     from uroman import Uroman

@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from khmer_aligned.text.normalize import normalize_traced
 from khmer_aligned.text.romanize import romanize
-from khmer_aligned.text.traced import Span, Traced, rewrite
+from khmer_aligned.text.spans import Span, Traced, rewrite
 from khmer_aligned.text.verbalize import Unit, join, units
 from khmer_aligned.text.words import pieces
 

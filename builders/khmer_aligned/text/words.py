@@ -9,7 +9,7 @@ from importlib.metadata import version
 
 import khmercut
 
-from khmer_aligned.text.traced import Span
+from khmer_aligned.text.spans import Span
 
 SEGMENTER = f"khmercut {version('khmercut')}"  # named with every word error rate
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import click
 from datasets import Audio, load_dataset
 
-from khmer_aligned.schema import UserError
+from khmer_aligned.errors import UserError
 
 ASSETS = Path(__file__).with_name("assets")
 RECORDINGS, ALIGNER, WHISPER = ASSETS / "recordings", ASSETS / "aligner", ASSETS / "whisper"

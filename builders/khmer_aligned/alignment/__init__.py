@@ -1,0 +1,1 @@
+"""Transcript and emissions to words with times: target, path, readings, unspoken phrases, edges."""

@@ -1,0 +1,31 @@
+"""How many labels of Whisper a text takes."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from transformers import AutoTokenizer
+
+from khmer_aligned.errors import UserError
+from khmer_aligned.hub.resolve import resolve
+
+
+class TokenCounter:
+    """Counts with a Whisper tokenizer by Hub id or folder; never by a guess."""
+
+    def __init__(self, source: str) -> None:
+        found = resolve(source, "model")
+        try:
+            self._tokenizer = AutoTokenizer.from_pretrained(
+                found.path, revision=found.revision, trust_remote_code=False
+            )
+        except (OSError, ValueError, KeyError) as error:
+            reason = " ".join(str(error).split())
+            raise UserError(f"{source}: cannot be loaded as a tokenizer: {reason}") from error
+        self._count = lru_cache(maxsize=1 << 16)(
+            lambda text: len(self._tokenizer(text, add_special_tokens=False).input_ids)
+        )
+
+    def __call__(self, written: str, spoken: str) -> int:
+        """The more of the two: whichever form is trained on, it fits."""
+        return max(self._count(written), self._count(spoken))

@@ -1,0 +1,1 @@
+"""Clips to a folder in the Hub's own layout: shards, splits, the balance, the card."""

@@ -1,0 +1,80 @@
+"""What `align` writes opens where it should, with the right times."""
+
+import itertools
+import json
+
+import pysubs2
+import pytest
+from praatio import textgrid
+
+from khmer_aligned import aligners, audio
+from khmer_aligned.alignment import align, exports
+from khmer_aligned.clips import quality
+from khmer_aligned.text import Transcript
+
+
+@pytest.fixture(scope="module")
+def farm(aligner_folder, recordings):
+    waveform = audio.load(recordings / "farm.ogg", name="farm")
+    transcript = Transcript.from_text((recordings / "farm.txt").read_text(encoding="utf-8"))
+    (alignment,) = align.align([waveform], [transcript], aligners.load(str(aligner_folder)))
+    return alignment
+
+
+def write(alignment, form, level="word"):
+    found = quality.doubts(alignment, quality.Thresholds())
+    return exports.write(alignment, found, form, level, "shelf/farm.ogg", "demo")
+
+
+def test_json_spans_lead_back_to_the_transcript(farm):
+    whole = json.loads(write(farm, "json"))
+    assert (whole["audio"], whole["aligner"]) == ("shelf/farm.ogg", "demo")
+    assert whole["duration"] == pytest.approx(farm.duration, abs=1e-3)
+    assert whole["rejected"] == []
+    for word in whole["words"]:
+        begin, end = word["span"]
+        assert 0 <= word["start"] <= word["end"] <= whole["duration"]
+        assert 0 <= word["score"] <= 1
+        written = farm.transcript.raw[begin:end]
+        assert word["text"] == written or any(c in written for c in "០១២៣៤៥៦៧៨៩ៗ")
+    assert "".join(t["text"] for t in whole["tokens"]).isascii()
+    assert len(whole["tokens"]) > 3 * len(whole["words"])
+
+
+@pytest.mark.parametrize("level", exports.LEVELS)
+def test_textgrid_reads_back(farm, level, tmp_path):
+    path = tmp_path / "farm.TextGrid"
+    path.write_text(write(farm, "textgrid", level), encoding="utf-8")
+    grid = textgrid.openTextgrid(str(path), includeEmptyIntervals=False)
+    (name,) = grid.tierNames
+    entries = grid.getTier(name).entries
+    assert name == f"{level}s"
+    assert grid.maxTimestamp == pytest.approx(farm.duration, abs=1e-3)
+    if level == "word":
+        timed = [word for word in farm.words if word.end > word.start]
+        assert [e.label for e in entries] == [word.text for word in timed]
+        assert [e.start for e in entries] == pytest.approx([w.start for w in timed], abs=1e-3)
+    if level == "phrase":
+        assert 5 < len(entries) < len(farm.words) / 2
+        assert "".join(e.label for e in entries).replace(" ", "") == "".join(
+            farm.transcript.canonical.split()
+        )
+
+
+@pytest.mark.parametrize("form", ["srt", "vtt"])
+def test_subtitles_read_back(farm, form):
+    phrases = pysubs2.SSAFile.from_string(write(farm, form, "phrase"), format_=form)
+    assert len(phrases) > 5
+    assert phrases[0].start / 1000 == pytest.approx(farm.words[0].start, abs=2e-3)
+    assert all(a.end <= b.start for a, b in itertools.pairwise(phrases))
+    assert phrases[0].text.split()[0].startswith(farm.words[0].text)
+
+
+def test_ctm_has_a_line_of_six_fields_a_word(farm):
+    lines = [line.split() for line in write(farm, "ctm").splitlines()]
+    assert {len(line) for line in lines} == {6}
+    assert {line[0] for line in lines} == {"farm"}
+    first = farm.words[0]
+    assert float(lines[0][2]) == pytest.approx(first.start, abs=1e-3)
+    assert float(lines[0][3]) == pytest.approx(first.end - first.start, abs=2e-3)
+    assert lines[0][4] == first.text

@@ -1,0 +1,49 @@
+"""Splits by speaker or recording, never by clip."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from khmer_aligned.dataset.split import assign
+from khmer_aligned.errors import UserError
+
+GROUPS = st.lists(st.tuples(st.sampled_from("abcdefghij"), st.integers(0, 1000)), min_size=1)
+
+
+@given(GROUPS)
+def test_a_group_is_in_one_split_and_enough_groups_fill_all_three(rows):
+    groups, sizes = zip(*rows, strict=True)
+    splits = assign(groups, sizes, [None] * len(rows))
+    assert len({*zip(groups, splits, strict=True)}) == len({*groups})
+    names = {1: {"train"}, 2: {"train", "test"}}
+    assert {*splits} == names.get(len({*groups}), {"train", "validation", "test"})
+
+
+@given(GROUPS, st.randoms())
+def test_the_order_of_the_recordings_does_not_matter(rows, random):
+    groups, sizes = zip(*rows, strict=True)
+    first = dict(zip(groups, assign(groups, sizes, [None] * len(rows)), strict=True))
+    random.shuffle(rows)
+    groups, sizes = zip(*rows, strict=True)
+    assert first == dict(zip(groups, assign(groups, sizes, [None] * len(rows)), strict=True))
+
+
+def test_shares_of_many_groups():
+    groups = [f"recording {i}" for i in range(400)]
+    splits = assign(groups, [10] * 400, [None] * 400)
+    assert splits.count("test") == splits.count("validation") == 20
+    assert assign(groups, [10] * 400, [None] * 400, seed=1) != splits
+
+
+def test_the_giant_speaker_stays_in_training():
+    splits = assign(["giant", "b", "c", "d"], [10_000, 10, 10, 10], [None] * 4)
+    assert splits[0] == "train"
+
+
+def test_what_the_source_decides_is_kept():
+    given_splits = ["train", "test", None, "validation"]
+    assert assign("abcd", [1] * 4, given_splits) == ["train", "test", "train", "validation"]
+    only_train = assign("abc", [1] * 3, ["train"] * 3)
+    assert sorted(only_train) == ["test", "train", "validation"]
+    with pytest.raises(UserError, match="one split"):
+        assign("aa", [1, 1], ["train", "test"])

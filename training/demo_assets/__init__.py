@@ -1,0 +1,1 @@
+"""What made the demo's recordings and models; not in the wheel."""

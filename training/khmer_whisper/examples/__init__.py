@@ -1,0 +1,1 @@
+"""A dataset of clips to batches of training examples."""
