@@ -16,6 +16,7 @@ from transformers import (
 
 from khmer_aligned.errors import UserError
 from khmer_aligned.hub.resolve import Source, resolve
+from khmer_aligned.hub.tokenizer import restore_pre_tokenizer
 from khmer_aligned.schema import SAMPLE_RATE
 from khmer_whisper.config import LANGUAGE
 from khmer_whisper.labels import TASK, Labeller
@@ -68,6 +69,7 @@ def load(name: str) -> Whisper:
             source.path, dtype=torch.float32, use_safetensors=True, **options
         )
         tokenizer = WhisperTokenizer.from_pretrained(source.path, **options)
+        restore_pre_tokenizer(tokenizer, source)
         extractor = WhisperFeatureExtractor.from_pretrained(source.path, **options)
     except Exception as error:  # whatever a file that is missing or damaged makes them raise
         reason = " ".join(str(error).split())
