@@ -64,7 +64,7 @@ def character_merges() -> list[Merge]:
     """Merges that make one entry of each Khmer character: of two bytes, then of the third."""
     merges: dict[Merge, None] = {}
     for character in CHARACTERS:
-        first, second, third = symbols(character)
+        first, second, third = tuple(symbols(character))
         merges[first, second] = None
         merges[first + second, third] = None
     # The pairs of bytes come first, so that none of them is ever merged to something else.

@@ -6,7 +6,7 @@ and what its state is compared with before it writes that id.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -45,12 +45,8 @@ def begin_rows(
     if beginning == "random":
         spread = table.std(dim=0)
         return table.mean(dim=0) + spread * torch.randn(len(parts), table.shape[1])
-    weigh: Callable[[int], torch.Tensor] = {
-        "mean": torch.ones,
-        "last": lambda n: torch.arange(1.0, n + 1),
-    }[beginning]
     rows = []
     for ids in parts:
-        weights = weigh(len(ids))
+        weights = torch.ones(len(ids)) if beginning == "mean" else torch.arange(1.0, len(ids) + 1)
         rows.append((weights[:, None] * table[list(ids)]).sum(0) / weights.sum())
     return torch.stack(rows)
