@@ -3,9 +3,9 @@
 Every row has a pattern, a reader, and examples `(written, spoken)` that run as tests. Rows are
 asked in order; the first that matches and has a reading decides.
 
-The readings follow, where they agree, Google's Khmer text normalization grammar
-(language-resources, km), CLDR's spell-out rules and the use of Cambodian news; where these
-differ, the other readings come after the default.
+The default readings follow Google's Khmer text normalization grammar (language-resources, km),
+CLDR's spell-out rules and the use of Cambodian news; where these differ, the other readings come
+after the default.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def _rule(name: str, pattern: str, read: readers.Reader, *examples: tuple[str, s
 
 
 def _any_of(table: Iterable[str]) -> str:
-    return "|".join(re.escape(each) for each in sorted(table, key=len, reverse=True))
+    return "|".join(re.escape(key) for key in sorted(table, key=len, reverse=True))
 
 
 _LETTERS = "A-Za-zÀ-ɏ\u1780-\u17d3\u17dd"
@@ -42,13 +42,13 @@ _DIGITS = f"(?P<digits>{NUMBER})"
 _CURRENCY = f"(?P<currency>{_any_of(CURRENCIES)})(?![A-Za-z])"
 _MULTIPLIER = f"(?: ?(?P<multiplier>{'|'.join(MULTIPLIERS)}))?"
 _UNIT = f"(?P<unit>{_any_of(UNITS)})(?![{_LETTERS}])"
-# A sign is one only where no letter, number or bracket stands before it: COVID-19 has no minus.
+# A hyphen after a letter, a number or a closing bracket is no minus: COVID-19.
 _SIGN = rf"(?:(?<![\d{_LETTERS})\]%])(?P<sign>[-+]))?"
 
 _MONEY_BEFORE = _rule(
     "money, sign before",
     rf"{_CURRENCY} ?(?P<sign>[-+]?){_DIGITS}{_MULTIPLIER}",
-    readers.money,
+    readers.read_money,
     ("$5", "ប្រាំដុល្លារ"),
     ("$1.50", "មួយដុល្លារហាសិបសេន"),
     ("$2.5លាន", "ពីរចុចប្រាំលានដុល្លារ"),
@@ -58,7 +58,7 @@ _MONEY_BEFORE = _rule(
 _MONEY_AFTER = _rule(
     "money, sign after",
     rf"{_SIGN}{_DIGITS}{_MULTIPLIER} ?{_CURRENCY}",
-    readers.money,
+    readers.read_money,
     ("80,000៛", "ប្រាំបីម៉ឺនរៀល"),
     ("៥០០ ฿", "ប្រាំរយបាត"),
     ("២លាន៛", "ពីរលានរៀល"),
@@ -67,7 +67,7 @@ _MONEY_AFTER = _rule(
 _PERCENT = _rule(
     "percent",
     rf"{_SIGN}{_DIGITS} ?(?P<unit>[%‰])",
-    readers.measure,
+    readers.read_measure,
     ("50%", "ហាសិបភាគរយ"),
     ("១១,៤ %", "ដប់មួយក្បៀសបួនភាគរយ"),
     ("-2%", "ដកពីរភាគរយ"),
@@ -75,7 +75,7 @@ _PERCENT = _rule(
 _MEASURE = _rule(
     "unit",
     rf"{_SIGN}{_DIGITS} ?{_UNIT}",
-    readers.measure,
+    readers.read_measure,
     ("5kg", "ប្រាំគីឡូក្រាម"),
     ("100 km", "មួយរយគីឡូម៉ែត្រ"),
     ("២៥°C", "ម្ភៃប្រាំអង្សាសេ"),
@@ -85,7 +85,7 @@ _MEASURE = _rule(
 _PLAIN = _rule(
     "number",
     rf"{_SIGN}{_DIGITS}",
-    readers.plain,
+    readers.read_plain,
     ("12345", "មួយម៉ឺនពីរពាន់បីរយសែសិបប្រាំ"),
     ("១.០០០.០០០", "មួយលាន"),
     ("-4,5", "ដកបួនក្បៀសប្រាំ"),
@@ -100,15 +100,15 @@ _PLAIN = _rule(
 
 QUANTITIES = (_MONEY_BEFORE, _MONEY_AFTER, _PERCENT, _MEASURE, _PLAIN)
 
-# One end of a range, in any of these forms.
-_END = "|".join(re.sub(r"\?P<\w+>", "?:", rule.pattern.pattern) for rule in QUANTITIES)
+# Either end of a range, in any of these forms.
+_RANGE_END = "|".join(re.sub(r"\?P<\w+>", "?:", rule.pattern.pattern) for rule in QUANTITIES)
 
 RULES: tuple[Rule, ...] = (
     _rule(
         "telephone",
         r"(?P<local>[0០]\d{1,2}(?:[ .-]?\d{2,4}){2,4}|[0០]\d{8,9})(?!\d)"
-        r"|\+(?P<country>\d{1,3})[ .-]?(?P<rest>\d{1,3}(?:[ .-]?\d{2,4}){2,3})(?!\d)",
-        readers.telephone,
+        r"|\+(?P<country>\d{1,3})[ .-]?(?P<national>\d{1,3}(?:[ .-]?\d{2,4}){2,3})(?!\d)",
+        readers.read_telephone,
         ("010 123 123", "សូន្យដប់មួយរយម្ភៃបីមួយរយម្ភៃបី"),
         ("099-992-423", "សូន្យកៅសិបប្រាំបួនប្រាំបួនរយកៅសិបពីរបួនរយម្ភៃបី"),
         ("0988824745", "សូន្យកៅសិបប្រាំបីប្រាំបីប្រាំបីពីរបួនប្រាំពីរបួនប្រាំ"),
@@ -116,32 +116,32 @@ RULES: tuple[Rule, ...] = (
     ),
     _rule(
         "date, day first",
-        r"(?P<day>\d{1,2})(?P<mark>[-/.])(?P<month>\d{1,2})(?P=mark)(?P<year>\d{4}|\d{2})"
+        r"(?P<day>\d{1,2})(?P<separator>[-/.])(?P<month>\d{1,2})(?P=separator)(?P<year>\d{4}|\d{2})"
         r"(?!\d|[-/.]\d)",
-        readers.date,
+        readers.read_date,
         ("12-11-2556", "ថ្ងៃទីដប់ពីរ ខែវិច្ឆិកា ឆ្នាំពីរពាន់ប្រាំរយហាសិបប្រាំមួយ"),
         ("ថ្ងៃទី០១/០៥/២០២០", "ថ្ងៃទីមួយ ខែឧសភា ឆ្នាំពីរពាន់ម្ភៃ"),
         ("ថ្ងៃ 5.6.2019", "ថ្ងៃ ទីប្រាំ ខែមិថុនា ឆ្នាំពីរពាន់ដប់ប្រាំបួន"),
     ),
     _rule(
         "date, year first",
-        r"(?P<year>\d{4})(?P<mark>[-/.])(?P<month>\d{1,2})(?P=mark)(?P<day>\d{1,2})(?!\d|[-/.]\d)",
-        readers.date,
+        r"(?P<year>\d{4})(?P<separator>[-/.])(?P<month>\d{1,2})(?P=separator)(?P<day>\d{1,2})(?!\d|[-/.]\d)",
+        readers.read_date,
         ("2024-01-02", "ថ្ងៃទីពីរ ខែមករា ឆ្នាំពីរពាន់ម្ភៃបួន"),
         ("១៩៩៩/១២/៣១", "ថ្ងៃទីសាមសិបមួយ ខែធ្នូ ឆ្នាំមួយពាន់ប្រាំបួនរយកៅសិបប្រាំបួន"),
     ),
     _rule(
         "date without a year",
         r"(?P<day>\d{1,2})[-/](?P<month>\d{1,2})(?![\d/-])",
-        readers.day_and_month,
+        readers.read_day_and_month,
         ("ថ្ងៃទី17/4", "ថ្ងៃទីដប់ប្រាំពីរ ខែមេសា"),
         ("ថ្ងៃទី ៧/១", "ថ្ងៃទី ប្រាំពីរ ខែមករា"),
     ),
     _rule(
         "clock",
-        r"(?P<hour>\d{1,2})(?P<mark>: ?|[៖.hH])(?P<minute>\d{2})(?::(?P<second>\d{2}))?(?![\d:])"
-        r"(?! ?វិនាទី)(?: ?នាទី)?(?: ?(?P<half>[aApP])\.?[mM](?![A-Za-z])\.?)?",
-        readers.clock,
+        r"(?P<hour>\d{1,2})(?P<separator>: ?|[៖.hH])(?P<minute>\d{2})(?::(?P<second>\d{2}))?"
+        r"(?![\d:])(?! ?វិនាទី)(?: ?នាទី)?(?: ?(?P<half>[aApP])\.?[mM](?![A-Za-z])\.?)?",
+        readers.read_clock,
         ("ម៉ោង៧:៣០", "ម៉ោងប្រាំពីរ សាមសិបនាទី"),
         ("8:00", "ម៉ោងប្រាំបី"),
         ("ម៉ោង ៦៖១៥ នាទី", "ម៉ោង ប្រាំមួយ ដប់ប្រាំនាទី"),
@@ -151,14 +151,14 @@ RULES: tuple[Rule, ...] = (
     _rule(
         "number in groups",
         r"(?<!\d)\d+(?:-\d+){2,8}(?![-\d])",
-        readers.numbered,
+        readers.read_number_in_groups,
         ("859-292-3680", "ប្រាំបីរយហាសិបប្រាំបួនពីររយកៅសិបពីរបីពាន់ប្រាំមួយរយប៉ែតសិប"),
         ("០០១-០២-៣", "សូន្យសូន្យមួយសូន្យពីរបី"),
     ),
     _rule(
         "range",
-        rf"(?P<low>{_END}) ?- ?(?P<high>{_END})(?!-?\d)",
-        lambda match: readers.span_of(match, _quantity),
+        rf"(?P<low>{_RANGE_END}) ?- ?(?P<high>{_RANGE_END})(?!-?\d)",
+        lambda match: readers.read_range(match, _quantity),
         ("200-300 ដុល្លារ", "ពីររយដល់បីរយ ដុល្លារ"),
         ("១០%-២០%", "ដប់ភាគរយដល់ម្ភៃភាគរយ"),
         ("2019-2020", "ពីរពាន់ដប់ប្រាំបួនដល់ពីរពាន់ម្ភៃ"),
@@ -167,29 +167,29 @@ RULES: tuple[Rule, ...] = (
     _rule(
         "fraction",
         rf"{_SIGN}(?P<top>\d{{1,4}})/(?P<bottom>\d{{1,4}})(?![\d/])",
-        readers.fraction,
+        readers.read_fraction,
         ("1/2", "មួយភាគពីរ"),
         ("៣/៤", "បីភាគបួន"),
     ),
     _rule(
         "ratio",
         r"(?P<left>\d{1,4}):(?P<right>\d{1,4})(?![\d:])",
-        readers.ratio,
+        readers.read_ratio,
         ("2:1", "ពីរ មួយ"),
         ("១:១០០", "មួយ មួយរយ"),
     ),
     _rule(
         "height",
-        r"(?P<whole>[1-2១-២])(?P<mark>[.,])(?P<tail>\d\d) ?(?:ម៉ែត្រ|m(?![A-Za-z²³/\d]))",
-        readers.height,
+        r"(?P<whole>[1-2១-២])(?P<separator>[.,])(?P<tail>\d\d) ?(?:ម៉ែត្រ|m(?![A-Za-z²³/\d]))",
+        readers.read_height,
         ("១,៧៣ម៉ែត្រ", "មួយក្បៀសចិតសិបបីម៉ែត្រ"),
         ("1.80m", "មួយចុចប៉ែតសិបម៉ែត្រ"),
     ),
     *QUANTITIES[:-1],
     _rule(
-        "product",
+        "factor",
         rf"{_SIGN}{_DIGITS} ?[xX](?= ?\d)",
-        readers.times,
+        readers.read_factor,
         ("3x4", "បីគុណបួន"),
         ("២ x ៣", "ពីរគុណ បី"),
     ),
@@ -197,15 +197,15 @@ RULES: tuple[Rule, ...] = (
     _rule(
         "lunar day",
         "[\u19e0-\u19ff]",
-        readers.lunar_day,
+        readers.read_lunar_day,
         ("\u19e1", "មួយកើត"),
         ("\u19f5", "ប្រាំរោច"),
     ),
     _rule(
-        "other numerals",
+        "numeral",
         "[^\\W\\d_A-Za-z\u1780-\u17df]|[\u00b2\u00b3\u00b9\u00bc-\u00be\u17f0-\u17f9\u2070-\u2089"
         "\u2150-\u2189\u2460-\u249b\u24ea-\u24ff\u2776-\u2793]",
-        readers.numeral,
+        readers.read_numeral,
         ("½", "មួយភាគពីរ"),
         ("①", "មួយ"),
         ("Ⅳ", "បួន"),
@@ -214,29 +214,29 @@ RULES: tuple[Rule, ...] = (
     _rule(
         "operator",
         r"(?<![A-Za-z])[+×÷=±≈](?= ?[-+]?\d)",
-        readers.operator,
+        readers.read_operator,
         ("២+៣=៥", "ពីរបូកបីស្មើប្រាំ"),
         ("4×5", "បួនគុណប្រាំ"),
     ),
     _rule(
-        "sign",
+        "sign without a number",
         _any_of(SIGNS),
-        readers.sign,
+        readers.read_sign,
         ("%", "ភាគរយ"),
         ("ផ្លែឈើ។ល។", "ផ្លែឈើល៉ៈ"),
         ("ក & ខ", "ក និង ខ"),
     ),
     _rule(
-        "currency alone",
+        "currency sign",
         "[៛$€฿£¥₫₩₭₹]|US\\$",
-        readers.currency_name,
+        readers.read_currency_sign,
         ("៛", "រៀល"),
         ("ជា$", "ជាដុល្លារ"),
     ),
     _rule(
         "abbreviation",
         f"(?<![{_LETTERS}.])(?:[\u1780-\u17a2]\\. ?)+(?:[\u1780-\u17a2](?![{_LETTERS}]))?\\.?",
-        readers.abbreviation,
+        readers.read_abbreviation,
         ("គ.ស.១៩៩៩", "គ្រិស្តសករាជមួយពាន់ប្រាំបួនរយកៅសិបប្រាំបួន"),
         ("ព.ស ២៥៦២", "ពុទ្ធសករាជ ពីរពាន់ប្រាំរយហុកសិបពីរ"),
         ("អ.ស.ប", "អសប"),
@@ -245,7 +245,7 @@ RULES: tuple[Rule, ...] = (
 
 
 def _quantity(text: str) -> readers.Reading:
-    """The default reading of one end of a range."""
+    """The default reading of a quantity that is one end of a range."""
     for rule in QUANTITIES:
         match = rule.pattern.fullmatch(text)
         if match and (spoken := next(iter(rule.read(match)), None)):
