@@ -32,6 +32,7 @@ from khmer_aligned.text.symbols import (
 
 Reader = Callable[[re.Match[str]], Iterable[Reading]]
 
+_SIGN_WORDS: dict[str, Reading] = {"-": ("ដក",), "+": ("បូក",)}
 _SUPERSCRIPTS = frozenset("⁰¹²³⁴⁵⁶⁷⁸⁹")
 _PERIOD = re.compile(" ?(?:ព្រឹក|ថ្ងៃត្រង់|រសៀល|ល្ងាច|យប់|អធ្រាត្រ|ទៀបភ្លឺ)")
 _MULTIPLIER_FOLLOWS = re.compile(f" ?(?:{'|'.join(MULTIPLIERS)})")
@@ -63,28 +64,69 @@ def _read_groups(groups: list[str]) -> Reading:
 
 def read_date(match: re.Match[str]) -> list[Reading]:
     """Two digits are a year after a slash or after the word day: 1.2.12 is a section."""
-    after_day = _follows(match, "ថ្ងៃ") or _follows(match, "ថ្ងៃទី")
-    if len(match["year"]) == 2 and match["separator"] != "/" and not after_day:
+    if not _may_be_date(match):
         return []
-    return _read_day(match, match["day"], match["month"], match["year"])
+    return _read_day(_day_opening(match), match["day"], match["month"], match["year"])
+
+
+def _may_be_date(match: re.Match[str]) -> bool:
+    after_day = _follows(match, "ថ្ងៃ") or _follows(match, "ថ្ងៃទី")
+    return len(match["year"]) == 4 or match["separator"] == "/" or after_day
+
+
+def read_range_of_dates(match: re.Match[str]) -> list[Reading]:
+    """From one date to another, both day first."""
+    if not _may_be_date(match):
+        return []
+    lows = _read_day(_day_opening(match), *match["low"].split(match["separator"]))
+    highs = _read_day(_DAY, *match["high"].split(match["separator"]))
+    return [
+        (*low, word, *high)
+        for word in ("ដល់", "ទៅ")
+        for low, high in zip(lows, highs, strict=bool(lows and highs))
+    ]
 
 
 def read_day_and_month(match: re.Match[str]) -> list[Reading]:
-    """Only after ថ្ងៃទី: elsewhere it is a fraction or a range."""
-    return _read_day(match, match["day"], match["month"], "") if _follows(match, "ថ្ងៃទី") else []
+    """Only after ថ្ងៃទី: elsewhere it is a fraction or a range.
+
+    Days with a hyphen are a range where the month follows, as in ថ្ងៃទី៤-៩ ខែកញ្ញា, and rather a
+    range than a date where they rise.
+    """
+    if not _follows(match, "ថ្ងៃទី") or _MONTH_FOLLOWS.match(match.string, match.end()):
+        return []
+    day, month = match["day"], match["month"]
+    if match["separator"] == "/" or int(day) >= int(month):
+        return _read_day((), day, month, "")
+    days: Reading = (*read_cardinal(int(day)), "ដល់", *read_cardinal(int(month)))
+    return [days, *(_read_day((), day, month, "") if int(month) <= 12 else ())]
 
 
-def _read_day(match: re.Match[str], day: str, month: str, year: str) -> list[Reading]:
+def read_month_and_year(match: re.Match[str]) -> list[Reading]:
+    """Only after the word month: elsewhere it is a fraction or a range."""
+    month = int(match["month"])
+    if not _follows(match, "ខែ") or not 1 <= month <= 12:
+        return []
+    names: list[Reading] = [(MONTHS[month - 1],), read_cardinal(month)]
+    return [(*name, " ", "ឆ្នាំ", *read_integer(match["year"])[0]) for name in names]
+
+
+_DAY: Reading = ("ថ្ងៃ", "ទី")
+_MONTH_FOLLOWS = re.compile(" ?ខែ")
+
+
+def _day_opening(match: re.Match[str]) -> Reading:
+    """What is spoken before the day: as much of ថ្ងៃទី as is not written."""
+    if _follows(match, "ថ្ងៃទី"):
+        return ()
+    return ("ទី",) if _follows(match, "ថ្ងៃ") else _DAY
+
+
+def _read_day(opening: Reading, day: str, month: str, year: str) -> list[Reading]:
     if int(month) > 12 and int(day) <= 12:
         day, month = month, day
     if not (1 <= int(day) <= 31 and 1 <= int(month) <= 12):
         return []
-    if _follows(match, "ថ្ងៃទី"):
-        opening: Reading = ()
-    elif _follows(match, "ថ្ងៃ"):
-        opening = ("ទី",)
-    else:
-        opening = ("ថ្ងៃ", "ទី")
     months: list[Reading] = [("ខែ", MONTHS[int(month) - 1]), ("ខែ", *read_cardinal(int(month)))]
     ending: Reading = (" ", "ឆ្នាំ", *read_integer(year)[0]) if year else ()
     return [(*opening, *read_cardinal(int(day)), " ", *name, *ending) for name in months]
@@ -92,13 +134,25 @@ def _read_day(match: re.Match[str], day: str, month: str, year: str) -> list[Rea
 
 def read_clock(match: re.Match[str]) -> list[Reading]:
     """As written; then half past, and the hours after noon counted from noon."""
-    hour, minute, second = int(match["hour"]), int(match["minute"]), int(match["second"] or 0)
     after_hour_word = _follows(match, "ម៉ោង")
-    if hour > 24 or minute > 59 or second > 59:
-        return []
     if match["separator"] in (".", ": ") and not after_hour_word:
         return []
-    opening: Reading = () if after_hour_word else ("ម៉ោង",)
+    return _read_time(match, () if after_hour_word else ("ម៉ោង",))
+
+
+def read_range_of_times(match: re.Match[str], clock: re.Pattern[str]) -> list[Reading]:
+    """From one time to another; `clock` matches either."""
+    low, high = (clock.match(match.string, match.start(end)) for end in ("low", "high"))
+    if low is None or high is None:
+        return []
+    lows, highs = read_clock(low), _read_time(high, ("ម៉ោង",))
+    return [(*lows[0], word, *highs[0]) for word in ("ដល់", "ទៅ") if lows and highs]
+
+
+def _read_time(match: re.Match[str], opening: Reading) -> list[Reading]:
+    hour, minute, second = int(match["hour"]), int(match["minute"]), int(match["second"] or 0)
+    if hour > 24 or minute > 59 or second > 59:
+        return []
     minutes: Reading = (" ", *read_cardinal(minute), "នាទី") if minute else ()
     if second:
         minutes += (" ", *read_cardinal(second), "វិនាទី")
@@ -139,7 +193,10 @@ def read_money(match: re.Match[str]) -> list[Reading]:
     """Two decimals of a currency that has cents are cents, or a decimal like any other."""
     digits, multiplier = match["digits"], match["multiplier"]
     currency = CURRENCIES[match["currency"]]
-    sign = _read_sign_before(match)
+    sign = _read_sign_before(match) or _SIGN_WORDS.get(match["inner_sign"], ())
+    per: Reading = ()
+    if match["per"] or match["per_word"] is not None:
+        per = ("ក្នុង", "មួយ", *UNITS.get(match["per"], ()))
     amounts = read_number(digits, before_multiplier=multiplier is not None)
     parts = re.fullmatch(r"(.+)[.,](\d\d?)", digits)
     if multiplier:
@@ -148,8 +205,24 @@ def read_money(match: re.Match[str]) -> list[Reading]:
         amounts = [read_number(parts[1])[0], *amounts]
     elif parts and currency.hundredth and len(parts[2]) == 2:
         whole, cents = read_number(parts[1])[0], int(parts[2])
-        return [(*sign, *amount) for amount in _read_cents(whole, cents, amounts[0], currency)]
-    return [(*sign, *amount, *name) for amount in amounts for name in currency.names]
+        in_cents = _read_cents(whole, cents, amounts[0], currency)
+        return [(*sign, *amount, *per) for amount in in_cents]
+    return [(*sign, *amount, *name, *per) for amount in amounts for name in currency.names]
+
+
+def read_range_of_money(match: re.Match[str]) -> list[Reading]:
+    """One currency, written before the low amount, that is spoken after the high one."""
+    multiplier = match["multiplier"]
+    low, high = (
+        read_number(match[end], before_multiplier=multiplier is not None)[0]
+        for end in ("low", "high")
+    )
+    power = (multiplier,) if multiplier else ()
+    return [
+        (*low, word, *high, *power, *name)
+        for word in ("ដល់", "ទៅ")
+        for name in CURRENCIES[match["currency"]].names
+    ]
 
 
 def _read_cents(whole: Reading, cents: int, decimal: Reading, currency: Currency) -> list[Reading]:
@@ -169,7 +242,9 @@ def read_measure(match: re.Match[str]) -> list[Reading]:
     unit = match["unit"]
     name = UNITS[unit] if unit in UNITS else SIGNS[unit][0]
     sign = _read_sign_before(match)
-    return [(*sign, *number, *name) for number in read_number(match["digits"])]
+    multiplier = (match["multiplier"],) if match["multiplier"] else ()
+    numbers = read_number(match["digits"], before_multiplier=bool(multiplier))
+    return [(*sign, *number, *multiplier, *name) for number in numbers]
 
 
 def read_height(match: re.Match[str]) -> list[Reading]:
@@ -206,9 +281,10 @@ def read_fraction(match: re.Match[str]) -> list[Reading]:
     words = ["ភាគ", "លើ"]
     if top >= bottom or bottom >= 1000:  # 24/24, 50/50, 12/2019
         words.reverse()
-    fractions: list[Reading] = [(*numerator, word, *denominator) for word in words]
+    unit = UNITS.get(match["unit"], ())
+    fractions: list[Reading] = [(*numerator, word, *denominator, *unit) for word in words]
     if (match["sign"], top, bottom) == (None, 1, 2):
-        fractions.append(("កន្លះ",))
+        fractions.append(("កន្លះ", *unit))
     return fractions
 
 
@@ -219,9 +295,9 @@ def read_ratio(match: re.Match[str]) -> list[Reading]:
 
 
 def read_factor(match: re.Match[str]) -> list[Reading]:
-    """A number before the letter x that stands for times."""
-    sign = _read_sign_before(match)
-    return [(*sign, *number, "គុណ") for number in read_number(match["digits"])]
+    """A number, with or without a unit, before the letter x that stands for times."""
+    sign, unit = _read_sign_before(match), UNITS.get(match["unit"], ())
+    return [(*sign, *number, *unit, "គុណ") for number in read_number(match["digits"])]
 
 
 def read_plain(match: re.Match[str]) -> list[Reading]:
@@ -289,4 +365,4 @@ def _follows(match: re.Match[str], word: str) -> bool:
 
 
 def _read_sign_before(match: re.Match[str]) -> Reading:
-    return {"-": ("ដក",), "+": ("បូក",)}.get(match["sign"] or "", ())
+    return _SIGN_WORDS.get(match["sign"] or "", ())

@@ -37,36 +37,57 @@ def _any_of(table: Iterable[str]) -> str:
     return "|".join(re.escape(key) for key in sorted(table, key=len, reverse=True))
 
 
-_LETTERS = "A-Za-zÀ-ɏ\u1780-\u17d3\u17dd"
+_KHMER_WORD = re.compile("[\u1780-\u17d3]+")
+_LATIN = "A-Za-zÀ-ÖØ-öø-ɏ"
+_LETTERS = f"{_LATIN}\u1780-\u17d3\u17dd"
 _DIGITS = f"(?P<digits>{NUMBER})"
 _CURRENCY = f"(?P<currency>{_any_of(CURRENCIES)})(?![A-Za-z])"
+# A currency belongs to the number that it touches: `៥ $2` is five, and then two dollars.
+_CURRENCY_AFTER = rf"(?: (?!(?:{_any_of(CURRENCIES)})[-+]?\d))?{_CURRENCY}"
 _MULTIPLIER = f"(?: ?(?P<multiplier>{'|'.join(MULTIPLIERS)}))?"
-_UNIT = f"(?P<unit>{_any_of(UNITS)})(?![{_LETTERS}])"
+_UNIT_NAMES = "|".join(
+    (
+        # Khmer text has no spaces, so Khmer may follow a unit in Latin letters or with dots; a
+        # unit of Khmer letters only, as សម, would then be the start of a word.
+        f"(?:{_any_of(unit for unit in UNITS if not _KHMER_WORD.fullmatch(unit))})"
+        f"(?![{_LATIN}\u17b6-\u17d3\u17dd])",
+        f"(?:{_any_of(unit for unit in UNITS if _KHMER_WORD.fullmatch(unit))})(?![{_LETTERS}])",
+    )
+)
+_UNIT = f"(?P<unit>{_UNIT_NAMES})"
+# A price: $5/kg, $200/ខែ.
+_PER = f"(?:/(?:(?P<per>{_UNIT_NAMES})|(?P<per_word>(?=[\u1780-\u17a2]))))?"
 # A hyphen after a letter, a number or a closing bracket is no minus: COVID-19.
 _SIGN = rf"(?:(?<![\d{_LETTERS})\]%])(?P<sign>[-+]))?"
 
 _MONEY_BEFORE = _rule(
     "money, sign before",
-    rf"{_CURRENCY} ?(?P<sign>[-+]?){_DIGITS}{_MULTIPLIER}",
+    rf"{_SIGN}{_CURRENCY} ?(?P<inner_sign>[-+]?){_DIGITS}{_MULTIPLIER}{_PER}",
     readers.read_money,
     ("$5", "ប្រាំដុល្លារ"),
     ("$1.50", "មួយដុល្លារហាសិបសេន"),
     ("$2.5លាន", "ពីរចុចប្រាំលានដុល្លារ"),
     ("€20", "ម្ភៃអឺរ៉ូ"),
     ("US$១០", "ដប់ដុល្លារអាមេរិក"),
+    ("USD 15", "ដប់ប្រាំដុល្លារអាមេរិក"),
+    ("-$5", "ដកប្រាំដុល្លារ"),
+    ("១៨ $1.50", "ដប់ប្រាំបី មួយដុល្លារហាសិបសេន"),
+    ("$5/kg", "ប្រាំដុល្លារក្នុងមួយគីឡូក្រាម"),
+    ("$200/ខែ", "ពីររយដុល្លារក្នុងមួយខែ"),
 )
 _MONEY_AFTER = _rule(
     "money, sign after",
-    rf"{_SIGN}{_DIGITS}{_MULTIPLIER} ?{_CURRENCY}",
+    rf"{_SIGN}{_DIGITS}{_MULTIPLIER}{_CURRENCY_AFTER}(?P<inner_sign>){_PER}",
     readers.read_money,
     ("80,000៛", "ប្រាំបីម៉ឺនរៀល"),
     ("៥០០ ฿", "ប្រាំរយបាត"),
     ("២លាន៛", "ពីរលានរៀល"),
     ("15 USD", "ដប់ប្រាំដុល្លារអាមេរិក"),
+    ("5$ 2", "ប្រាំដុល្លារ ពីរ"),
 )
 _PERCENT = _rule(
     "percent",
-    rf"{_SIGN}{_DIGITS} ?(?P<unit>[%‰])",
+    rf"{_SIGN}{_DIGITS}(?P<multiplier>) ?(?P<unit>[%‰])",
     readers.read_measure,
     ("50%", "ហាសិបភាគរយ"),
     ("១១,៤ %", "ដប់មួយក្បៀសបួនភាគរយ"),
@@ -74,9 +95,11 @@ _PERCENT = _rule(
 )
 _MEASURE = _rule(
     "unit",
-    rf"{_SIGN}{_DIGITS} ?{_UNIT}",
+    rf"{_SIGN}{_DIGITS}{_MULTIPLIER} ?{_UNIT}",
     readers.read_measure,
     ("5kg", "ប្រាំគីឡូក្រាម"),
+    ("5kgហើយ", "ប្រាំគីឡូក្រាមហើយ"),
+    ("២ពាន់ kg", "ពីរពាន់គីឡូក្រាម"),
     ("100 km", "មួយរយគីឡូម៉ែត្រ"),
     ("២៥°C", "ម្ភៃប្រាំអង្សាសេ"),
     ("៣០គ.ម", "សាមសិបគីឡូម៉ែត្រ"),
@@ -100,19 +123,42 @@ _PLAIN = _rule(
 
 QUANTITIES = (_MONEY_BEFORE, _MONEY_AFTER, _PERCENT, _MEASURE, _PLAIN)
 
+_CLOCK = re.compile(
+    r"(?P<hour>\d{1,2})(?P<separator>: ?|[៖.hH])(?P<minute>\d{2})(?::(?P<second>\d{2}))?"
+    r"(?![\d:])(?! ?វិនាទី)(?: ?នាទី)?(?: ?(?P<half>[aApP])\.?[mM](?![A-Za-z])\.?)?"
+)
+
+
+def _nameless(pattern: re.Pattern[str]) -> str:
+    """The pattern without group names, to be a part of another one."""
+    return re.sub(r"\?P<\w+>", "?:", pattern.pattern)
+
+
 # Either end of a range, in any of these forms.
-_RANGE_END = "|".join(re.sub(r"\?P<\w+>", "?:", rule.pattern.pattern) for rule in QUANTITIES)
+_RANGE_END = "|".join(_nameless(rule.pattern) for rule in QUANTITIES)
 
 RULES: tuple[Rule, ...] = (
     _rule(
         "telephone",
-        r"(?P<local>[0០]\d{1,2}(?:[ .-]?\d{2,4}){2,4}|[0០]\d{8,9})(?!\d)"
-        r"|\+(?P<country>\d{1,3})[ .-]?(?P<national>\d{1,3}(?:[ .-]?\d{2,4}){2,3})(?!\d)",
+        r"(?P<local>[0០]\d(?:(?:[ .-](?=\d\d)(?!\d{5}))?\d){7,8})(?!\d)"
+        r"|\+(?P<country>\d{1,3})[ .-]?"
+        r"(?P<national>\d(?:(?:[ .-](?=\d\d)(?!\d{5}))?\d){7,9})(?!\d)",
         readers.read_telephone,
         ("010 123 123", "សូន្យដប់មួយរយម្ភៃបីមួយរយម្ភៃបី"),
         ("099-992-423", "សូន្យកៅសិបប្រាំបួនប្រាំបួនរយកៅសិបពីរបួនរយម្ភៃបី"),
         ("0988824745", "សូន្យកៅសិបប្រាំបីប្រាំបីប្រាំបីពីរបួនប្រាំពីរបួនប្រាំ"),
         ("+855 12 345 678", "បូកប្រាំបីរយហាសិបប្រាំដប់ពីរបីរយសែសិបប្រាំប្រាំមួយរយចិតសិបប្រាំបី"),
+    ),
+    _rule(
+        "range of dates",
+        r"(?P<low>\d{1,2}(?P<separator>[-/.])\d{1,2}(?P=separator)(?P<year>\d{4}|\d{2})) ?- ?"
+        r"(?P<high>\d{1,2}(?P=separator)\d{1,2}(?P=separator)(?:\d{4}|\d{2}))(?!\d|[-/.]\d)",
+        readers.read_range_of_dates,
+        (
+            "1/5/2020-3/6/2021",
+            "ថ្ងៃទីមួយ ខែឧសភា ឆ្នាំពីរពាន់ម្ភៃដល់ថ្ងៃទីបី ខែមិថុនា ឆ្នាំពីរពាន់ម្ភៃមួយ",
+        ),
+        ("ថ្ងៃទី១/៥/២០ - ៣/៥/២០", "ថ្ងៃទីមួយ ខែឧសភា ឆ្នាំម្ភៃដល់ថ្ងៃទីបី ខែឧសភា ឆ្នាំម្ភៃ"),
     ),
     _rule(
         "date, day first",
@@ -132,15 +178,29 @@ RULES: tuple[Rule, ...] = (
     ),
     _rule(
         "date without a year",
-        r"(?P<day>\d{1,2})[-/](?P<month>\d{1,2})(?![\d/-])",
+        r"(?P<day>\d{1,2})(?P<separator>[-/])(?P<month>\d{1,2})(?![\d/-])",
         readers.read_day_and_month,
         ("ថ្ងៃទី17/4", "ថ្ងៃទីដប់ប្រាំពីរ ខែមេសា"),
         ("ថ្ងៃទី ៧/១", "ថ្ងៃទី ប្រាំពីរ ខែមករា"),
+        ("ថ្ងៃទី17-4", "ថ្ងៃទីដប់ប្រាំពីរ ខែមេសា"),
+    ),
+    _rule(
+        "month and year",
+        r"(?P<month>\d{1,2})[-/](?P<year>\d{4})(?![\d/-])",
+        readers.read_month_and_year,
+        ("ខែ05/2020", "ខែឧសភា ឆ្នាំពីរពាន់ម្ភៃ"),
+        ("ខែ ១២-២០១៩", "ខែ ធ្នូ ឆ្នាំពីរពាន់ដប់ប្រាំបួន"),
+    ),
+    _rule(
+        "range of times",
+        rf"(?P<low>{_nameless(_CLOCK)}) ?- ?(?P<high>{_nameless(_CLOCK)})",
+        lambda match: readers.read_range_of_times(match, _CLOCK),
+        ("7:30-8:30", "ម៉ោងប្រាំពីរ សាមសិបនាទីដល់ម៉ោងប្រាំបី សាមសិបនាទី"),
+        ("ម៉ោង៧:០០ - ៨:០០ ព្រឹក", "ម៉ោងប្រាំពីរដល់ម៉ោងប្រាំបី ព្រឹក"),
     ),
     _rule(
         "clock",
-        r"(?P<hour>\d{1,2})(?P<separator>: ?|[៖.hH])(?P<minute>\d{2})(?::(?P<second>\d{2}))?"
-        r"(?![\d:])(?! ?វិនាទី)(?: ?នាទី)?(?: ?(?P<half>[aApP])\.?[mM](?![A-Za-z])\.?)?",
+        _CLOCK.pattern,
         readers.read_clock,
         ("ម៉ោង៧:៣០", "ម៉ោងប្រាំពីរ សាមសិបនាទី"),
         ("8:00", "ម៉ោងប្រាំបី"),
@@ -156,6 +216,14 @@ RULES: tuple[Rule, ...] = (
         ("០០១-០២-៣", "សូន្យសូន្យមួយសូន្យពីរបី"),
     ),
     _rule(
+        "range of money, sign before",
+        rf"{_CURRENCY} ?(?P<low>{NUMBER}) ?- ?(?P<high>{NUMBER}){_MULTIPLIER}"
+        rf"(?!-?\d| ?[%‰]|{_CURRENCY_AFTER.replace('?P<currency>', '?:')})",
+        readers.read_range_of_money,
+        ("$5-10", "ប្រាំដល់ដប់ដុល្លារ"),
+        ("$2.5-3 លាន", "ពីរចុចប្រាំដល់បីលានដុល្លារ"),
+    ),
+    _rule(
         "range",
         rf"(?P<low>{_RANGE_END}) ?- ?(?P<high>{_RANGE_END})(?!-?\d)",
         lambda match: readers.read_range(match, _quantity),
@@ -166,10 +234,11 @@ RULES: tuple[Rule, ...] = (
     ),
     _rule(
         "fraction",
-        rf"{_SIGN}(?P<top>\d{{1,4}})/(?P<bottom>\d{{1,4}})(?![\d/])",
+        rf"{_SIGN}(?P<top>\d{{1,4}})/(?P<bottom>\d{{1,4}})(?![\d/])(?: ?{_UNIT})?",
         readers.read_fraction,
         ("1/2", "មួយភាគពីរ"),
         ("៣/៤", "បីភាគបួន"),
+        ("1/2 kg", "មួយភាគពីរគីឡូក្រាម"),
     ),
     _rule(
         "ratio",
@@ -179,6 +248,14 @@ RULES: tuple[Rule, ...] = (
         ("១:១០០", "មួយ មួយរយ"),
     ),
     _rule(
+        "factor",
+        rf"{_SIGN}{_DIGITS}(?: ?{_UNIT})? ?[xX](?= ?\d)",
+        readers.read_factor,
+        ("3x4", "បីគុណបួន"),
+        ("២ x ៣", "ពីរគុណ បី"),
+        ("3m x 4m", "បីម៉ែត្រគុណ បួនម៉ែត្រ"),
+    ),
+    _rule(
         "height",
         r"(?P<whole>[1-2១-២])(?P<separator>[.,])(?P<tail>\d\d) ?(?:ម៉ែត្រ|m(?![A-Za-z²³/\d]))",
         readers.read_height,
@@ -186,13 +263,6 @@ RULES: tuple[Rule, ...] = (
         ("1.80m", "មួយចុចប៉ែតសិបម៉ែត្រ"),
     ),
     *QUANTITIES[:-1],
-    _rule(
-        "factor",
-        rf"{_SIGN}{_DIGITS} ?[xX](?= ?\d)",
-        readers.read_factor,
-        ("3x4", "បីគុណបួន"),
-        ("២ x ៣", "ពីរគុណ បី"),
-    ),
     _PLAIN,
     _rule(
         "lunar day",
@@ -213,10 +283,11 @@ RULES: tuple[Rule, ...] = (
     ),
     _rule(
         "operator",
-        r"(?<![A-Za-z])[+×÷=±≈](?= ?[-+]?\d)",
+        r"[×÷](?= ?[-+]?\d)|(?<![A-Za-z])[+=±≈](?= ?[-+]?\d)",
         readers.read_operator,
         ("២+៣=៥", "ពីរបូកបីស្មើប្រាំ"),
         ("4×5", "បួនគុណប្រាំ"),
+        ("4m×5m", "បួនម៉ែត្រគុណប្រាំម៉ែត្រ"),
     ),
     _rule(
         "sign without a number",

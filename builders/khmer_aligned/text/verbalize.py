@@ -19,6 +19,7 @@ from khmer_aligned.text.words import segment
 # Where an expression can start: digits and other numerals, signs, the dot of an abbreviation.
 _TRIGGER = re.compile(
     r"\d|[ៗ%‰$€฿£¥₫₩₭₹៛&№°+×÷=±≈-]|។ល។|[\u1780-\u17a2]\.|US\$|N°"
+    r"|(?<![A-Za-z])[A-Z]{3}(?= ?[-+]?\d)"  # the code of a currency
     "|[\u00b2\u00b3\u00b9\u00bc-\u00be\u17f0-\u17f9\u19e0-\u19ff\u2070\u2074-\u2079\u2080-\u2089"
     "\u2150-\u2189\u2460-\u249b\u24ea-\u24ff\u2776-\u2793]"
 )
@@ -123,7 +124,11 @@ def _read_repetition(canonical: str, start: int, before: list[Expression]) -> Ex
         return _drop_repetition(canonical, start, end, floor)
     *others, last = (stretch[piece.start : piece.end] for piece in segment(stretch))
     repeated: list[Reading] = [(_REPEATED_PART.get(last, last),)]
-    if others and (last in _REPEATED_IN_PAIRS or others[-1] == _ONE):
+    if not others and before and canonical[floor : start - len(stretch)] in ("", " "):
+        # a number and its noun, ១ថ្ងៃៗ, as មួយថ្ងៃៗ in words; after other numbers both are read
+        number = before[-1].readings[0]
+        repeated.insert(0 if number == (_ONE,) else 1, (*number, last))
+    elif others and (last in _REPEATED_IN_PAIRS or others[-1] == _ONE):
         repeated.insert(0, (others[-1], last))
     elif others and last in _PERHAPS_IN_PAIRS:
         repeated.append((others[-1], last))
