@@ -87,6 +87,11 @@ _BETWEEN = {
     " (ឬ ": " (ឬ ",
     ") ": ") ",
     "» «": "» «",
+    " - មាន ": " - មាន ",
+    "៖ ": "៖ ",
+    "... ": "... ",
+    "! ": "! ",
+    "(": "(",
 }
 
 
@@ -419,6 +424,155 @@ def repetition(draw: Random) -> Case:
     return Case(f"{number}{noun}{gap}ៗ", spoken, ("repetition",), number == 1)
 
 
+def large(draw: Random) -> Case:
+    """10^9 and more: either name of the power is in use."""
+    number = draw.randrange(10**9, 10**12)
+    separator = draw.choice([".", ",", ""])
+    spoken = cardinal(number)
+    if draw.random() < 0.3:
+        return Case(str(number), spoken.replace("ប៊ីលាន", "ពាន់លាន"), ("large number",), False)
+    return Case(f"{number:,}".replace(",", separator), spoken, ("large number",))
+
+
+def large_in_parts(draw: Random) -> Case:
+    millions, rest = draw.randrange(1, 100), draw.randrange(1, 10)
+    spoken = f"{cardinal(millions)}លាន{cardinal(rest)}សែន"
+    return Case(f"{millions}លាន{rest}សែន", spoken, ("millions and hundred thousands",))
+
+
+def other_decimal_customs(draw: Random) -> Case:
+    """The other word for the separator, or the decimals digit by digit."""
+    whole, tail, separator = draw.randrange(100), draw.randrange(11, 100), draw.choice(".,")
+    word = draw.choice(list(_SEPARATOR_NAMES.values()))
+    decimals = draw.choice([cardinal(tail), _in_digits(str(tail))])
+    spoken = cardinal(whole) + word + decimals
+    return Case(f"{whole}{separator}{tail}", spoken, ("decimal, other customs",), False)
+
+
+def section(draw: Random) -> Case:
+    parts = [draw.randrange(1, 20) for _ in range(3)]
+    spoken = "ចុច".join(map(cardinal, parts))
+    return Case("ចំណុច" + ".".join(map(str, parts)), "ចំណុច" + spoken, ("section",))
+
+
+def signed(draw: Random) -> Case:
+    """A temperature above or below zero, a change in percent."""
+    sign, word = draw.choice([("-", "ដក"), ("+", "បូក"), ("±", "បូកដក"), ("≈", "ប្រហែល")])
+    written, spoken = _amount(draw)
+    unit, name = draw.choice([("°C", "អង្សាសេ"), ("%", "ភាគរយ"), ("kg", "គីឡូក្រាម")])
+    return Case(f"{sign}{written}{unit}", f"{word}{spoken}{name}", ("signed quantity",))
+
+
+def sum_of_two(draw: Random) -> Case:
+    left, right = draw.randrange(1, 50), draw.randrange(1, 50)
+    written = f"{left}+{right}={left + right}"
+    spoken = f"{cardinal(left)}បូក{cardinal(right)}ស្មើ{cardinal(left + right)}"
+    return Case(written, spoken, ("sum",))
+
+
+def vulgar_fraction(draw: Random) -> Case:
+    sign, top, bottom = draw.choice([("½", 1, 2), ("¼", 1, 4), ("¾", 3, 4), ("⅓", 1, 3)])
+    unit = draw.choice(["", "kg", "km"])
+    spoken = f"{cardinal(top)}ភាគ{cardinal(bottom)}{_UNITS.get(unit, '')}"
+    return Case(f"{sign}{' ' * bool(unit)}{unit}", spoken, ("vulgar fraction",))
+
+
+def and_a_half(draw: Random) -> Case:
+    number = draw.randrange(1, 20)
+    return Case(f"{number}½ kg", f"{cardinal(number)}កន្លះគីឡូក្រាម", ("and a half",))
+
+
+def power(draw: Random) -> Case:
+    base = draw.randrange(2, 100)
+    sign, exponent = draw.choice([("²", 2), ("³", 3)])
+    return Case(f"{base}{sign}", f"{cardinal(base)}ស្វ័យគុណ{cardinal(exponent)}", ("power",))
+
+
+def year_of_era(draw: Random) -> Case:
+    era, name = draw.choice([("គ.ស.", "គ្រិស្តសករាជ"), ("ព.ស.", "ពុទ្ធសករាជ")])
+    year = draw.randrange(1000, 2600)
+    gap = draw.choice(["", " "])
+    return Case(f"{era}{gap}{year}", f"{name}{gap and ' '}{cardinal(year)}", ("year of an era",))
+
+
+def years(draw: Random) -> Case:
+    first = draw.randrange(1900, 2050)
+    last = first + draw.randrange(1, 50)
+    gap = draw.choice(["", " "])
+    spoken = f"ឆ្នាំ{cardinal(first)}ដល់{cardinal(last)}"
+    return Case(f"ឆ្នាំ{first}{gap}-{gap}{last}", spoken, ("range of years",))
+
+
+def hours(draw: Random) -> Case:
+    """Whole hours, and a range of which one end has minutes."""
+    left, right = draw.randrange(1, 12), draw.randrange(1, 12)
+    spoken_left, spoken_right = cardinal(left), cardinal(right)
+    written, spoken = draw.choice(
+        [
+            (f"ម៉ោង{left}", f"ម៉ោង{spoken_left}"),
+            (f"ម៉ោង {left} ព្រឹក", f"ម៉ោង {spoken_left} ព្រឹក"),
+            (f"ម៉ោង{left}-{left + 1}", f"ម៉ោង{spoken_left}ដល់{cardinal(left + 1)}"),
+            (f"ម៉ោង{left}-{right}:15", f"ម៉ោង{spoken_left}ដល់ម៉ោង{spoken_right} ដប់ប្រាំនាទី"),
+            (f"ម៉ោង{left}:15-{right}", f"ម៉ោង{spoken_left} ដប់ប្រាំនាទីដល់ម៉ោង{spoken_right}"),
+        ]
+    )
+    return Case(written, spoken, ("hours",))
+
+
+def seconds(draw: Random) -> Case:
+    hour, minute, second = draw.randrange(24), draw.randrange(1, 60), draw.randrange(1, 60)
+    spoken = f"ម៉ោង{_spoken_time(hour, minute)} {cardinal(second)}វិនាទី"
+    return Case(f"{hour}:{minute:02}:{second:02}", spoken, ("clock with seconds",))
+
+
+def half_of_day(draw: Random) -> Case:
+    hour, minute = draw.randrange(1, 12), draw.randrange(1, 60)
+    half, part = draw.choice([("AM", "ព្រឹក"), ("am", "ព្រឹក"), ("a.m.", "ព្រឹក"), ("PM", None)])
+    part = part or ("រសៀល" if hour < 5 else "ល្ងាច" if hour < 7 else "យប់")
+    spoken = f"ម៉ោង{_spoken_time(hour, minute)} {part}"
+    return Case(f"{hour}:{minute:02} {half}", spoken, ("clock, AM or PM",))
+
+
+def foreign_telephone(draw: Random) -> Case:
+    groups = [str(draw.randrange(10, 100)), str(draw.randrange(100, 1000)), "678"]
+    mark = draw.choice(" -")
+    spoken = "បូកប្រាំបីរយហាសិបប្រាំ" + "".join(map(_after_zeros, groups))
+    return Case("+855 " + mark.join(groups), spoken, ("telephone with country",))
+
+
+def currency_in_words(draw: Random) -> Case:
+    written, spoken = _amount(draw)
+    gap, name = draw.choice(["", " "]), draw.choice(["ដុល្លារ", "រៀល", "បាត"])
+    return Case(f"{written}{gap}{name}", f"{spoken}{gap}{name}", ("currency in words",))
+
+
+def price_in_riel(draw: Random) -> Case:
+    amount = draw.randrange(1, 100) * 100
+    spoken = f"{cardinal(amount)}រៀលក្នុងមួយ"
+    form, unit = draw.choice([("{}៛/kg", "គីឡូក្រាម"), ("{} ៛/គីឡូ", "គីឡូ"), ("{}៛/នាក់", "នាក់")])
+    return Case(form.format(amount), spoken + unit, ("price of a unit",))
+
+
+def numbered(draw: Random) -> Case:
+    number = draw.randrange(1, 100)
+    form, spoken = draw.choice([("№{}", "លេខ{}"), ("N°{}", "លេខ{}"), ("លេខ {}", "លេខ {}")])
+    return Case(form.format(number), spoken.format(cardinal(number)), ("numbered",))
+
+
+def listing(draw: Random) -> Case:
+    numbers = [draw.randrange(1, 2000) for _ in range(3)]
+    spoken = ", ".join(map(cardinal, numbers))
+    return Case(", ".join(map(str, numbers)), spoken, ("list",))
+
+
+def size(draw: Random) -> Case:
+    """Decimals in a product of lengths."""
+    left, right = draw.choice(["1.5", "2.5", "3.25"]), draw.randrange(1, 10)
+    spoken_left = {"1.5": "មួយចុចប្រាំ", "2.5": "ពីរចុចប្រាំ", "3.25": "បីចុចម្ភៃប្រាំ"}[left]
+    spoken = f"{spoken_left}ម៉ែត្រគុណ{cardinal(right)}ម៉ែត្រ"
+    return Case(f"{left}mx{right}m", spoken, ("size",))
+
+
 EXPRESSIONS: tuple[Callable[[Random], Case], ...] = (
     plain,
     leading_zero,
@@ -448,6 +602,26 @@ EXPRESSIONS: tuple[Callable[[Random], Case], ...] = (
     fraction,
     score,
     repetition,
+    large,
+    large_in_parts,
+    other_decimal_customs,
+    section,
+    signed,
+    sum_of_two,
+    vulgar_fraction,
+    power,
+    and_a_half,
+    year_of_era,
+    years,
+    hours,
+    seconds,
+    half_of_day,
+    foreign_telephone,
+    currency_in_words,
+    price_in_riel,
+    numbered,
+    listing,
+    size,
 )
 
 
@@ -470,7 +644,7 @@ def make_case(draw: Random) -> Case:
             case.kinds + following.kinds,
             case.is_default and following.is_default,
         )
-    if opening == "មាន" and case.written[0] in "-+":
+    if opening == "មាន" and case.written[0] in "-+±≈":
         opening = "មាន "
     return replace(
         case,
@@ -481,7 +655,7 @@ def make_case(draw: Random) -> Case:
 
 def _are_separate(left: str, between: str, right: str) -> bool:
     """Whether the end of `left` and the start of `right` cannot be one expression."""
-    if right[0] in "-+":
+    if right[0] in "-+±≈":
         return any(char.isalpha() for char in between) and between[-1].isspace()
     if any(char not in " \u00a0\u200b" for char in between):
         return True

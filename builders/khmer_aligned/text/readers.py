@@ -40,7 +40,8 @@ _MULTIPLIER_FOLLOWS = re.compile(f" ?(?:{'|'.join(MULTIPLIERS)})")
 
 def read_telephone(match: re.Match[str]) -> list[Reading]:
     """Group by group as written, in pairs, or digit by digit."""
-    country, national = match["country"], match["local"] or match["national"]
+    country = match["country"] or match["foreign"]
+    national = match["local"] or match["national"] or match["foreign_national"]
     digits = re.sub(r"\D", "", national)
     if not (8 if country else 9) <= len(digits) <= 10:
         return []
@@ -141,11 +142,17 @@ def read_clock(match: re.Match[str]) -> list[Reading]:
 
 
 def read_range_of_times(match: re.Match[str], clock: re.Pattern[str]) -> list[Reading]:
-    """From one time to another; `clock` matches either."""
+    """From one time to another; `clock` matches either.
+
+    After the word hour one of the two may be a whole hour: ម៉ោង 7-8:15.
+    """
     low, high = (clock.match(match.string, match.start(end)) for end in ("low", "high"))
-    if low is None or high is None:
+    after_hour_word = _follows(match, "ម៉ោង")
+    if not (low and high) and not (after_hour_word and (low or high)):
         return []
-    lows, highs = read_clock(low), _read_time(high, ("ម៉ោង",))
+    hour: Reading = ("ម៉ោង",)
+    lows = read_clock(low) if low else [read_cardinal(int(match["low"]))]
+    highs = _read_time(high, hour) if high else [(*hour, *read_cardinal(int(match["high"])))]
     return [(*lows[0], word, *highs[0]) for word in ("ដល់", "ទៅ") if lows and highs]
 
 
@@ -194,9 +201,7 @@ def read_money(match: re.Match[str]) -> list[Reading]:
     digits, multiplier = match["digits"], match["multiplier"]
     currency = CURRENCIES[match["currency"]]
     sign = _read_sign_before(match) or _SIGN_WORDS.get(match["inner_sign"], ())
-    per: Reading = ()
-    if match["per"] or match["per_word"] is not None:
-        per = ("ក្នុង", "មួយ", *UNITS.get(match["per"], ()))
+    per = _read_per(match)
     amounts = read_number(digits, before_multiplier=multiplier is not None)
     parts = re.fullmatch(r"(.+)[.,](\d\d?)", digits)
     if multiplier:
@@ -219,10 +224,17 @@ def read_range_of_money(match: re.Match[str]) -> list[Reading]:
     )
     power = (multiplier,) if multiplier else ()
     return [
-        (*low, word, *high, *power, *name)
+        (*low, word, *high, *power, *name, *_read_per(match))
         for word in ("ដល់", "ទៅ")
         for name in CURRENCIES[match["currency"]].names
     ]
+
+
+def _read_per(match: re.Match[str]) -> Reading:
+    """In a price: for each unit, or for each of the word that follows."""
+    if match["per"] is None and match["per_word"] is None:
+        return ()
+    return ("ក្នុង", "មួយ", *UNITS.get(match["per"], ()))
 
 
 def _read_cents(whole: Reading, cents: int, decimal: Reading, currency: Currency) -> list[Reading]:
@@ -313,10 +325,15 @@ def read_plain(match: re.Match[str]) -> list[Reading]:
 
 def read_numeral(match: re.Match[str]) -> list[Reading]:
     """½, ², ① and other numerals, by their value in the Unicode Character Database."""
-    numeral = match[0]
+    numeral, unit = match["numeral"], UNITS.get(match["unit"], ())
     if not numeral.isnumeric():
         return []
-    if numeral in _SUPERSCRIPTS and match.string[: match.start()][-1:].isdecimal():
+    after_digit = match.string[: match.start()][-1:].isdecimal()
+    return [(*reading, *unit) for reading in _read_value(numeral, after_digit)]
+
+
+def _read_value(numeral: str, after_digit: bool) -> list[Reading]:
+    if numeral in _SUPERSCRIPTS and after_digit:
         return [("ស្វ័យគុណ", *read_cardinal(int(unicodedata.numeric(numeral))))]
     value = Fraction(unicodedata.numeric(numeral)).limit_denominator(1000)
     whole, part = divmod(value, 1)
@@ -327,7 +344,7 @@ def read_numeral(match: re.Match[str]) -> list[Reading]:
         (*words, *read_cardinal(part.numerator), "ភាគ", *read_cardinal(part.denominator))
     ]
     if part == Fraction(1, 2):
-        readings.append((*words, "កន្លះ"))
+        readings.insert(0 if after_digit else 1, (*words, "កន្លះ"))  # 1½ is one and a half
     return readings
 
 

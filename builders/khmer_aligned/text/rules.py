@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from khmer_aligned.text import readers
 from khmer_aligned.text.numbers import MULTIPLIERS, NUMBER
-from khmer_aligned.text.symbols import CURRENCIES, SIGNS, UNITS
+from khmer_aligned.text.symbols import ABBREVIATIONS, CURRENCIES, SIGNS, UNITS
 
 Examples = tuple[tuple[str, str], ...]
 
@@ -50,7 +50,7 @@ _UNIT_NAMES = "|".join(
         # Khmer text has no spaces, so Khmer may follow a unit in Latin letters or with dots; a
         # unit of Khmer letters only, as សម, would then be the start of a word.
         f"(?:{_any_of(unit for unit in UNITS if not _KHMER_WORD.fullmatch(unit))})"
-        f"(?![{_LATIN}\u17b6-\u17d3\u17dd])",
+        f"(?:(?![{_LATIN}\u17b6-\u17d3\u17dd])|(?=[xX] ?\\d))",
         f"(?:{_any_of(unit for unit in UNITS if _KHMER_WORD.fullmatch(unit))})(?![{_LETTERS}])",
     )
 )
@@ -123,9 +123,15 @@ _PLAIN = _rule(
 
 QUANTITIES = (_MONEY_BEFORE, _MONEY_AFTER, _PERCENT, _MEASURE, _PLAIN)
 
+_DOTTED = "|".join(
+    r"\. ?".join(letters) for letters in sorted(ABBREVIATIONS, key=len, reverse=True)
+)
+# Of a telephone number, in groups of two to four.
+_MORE_DIGITS = r"(?:(?:[ .-](?=\d\d)(?!\d{5}))?\d)"
 _CLOCK = re.compile(
     r"(?P<hour>\d{1,2})(?P<separator>: ?|[៖.hH])(?P<minute>\d{2})(?::(?P<second>\d{2}))?"
-    r"(?![\d:])(?! ?វិនាទី)(?: ?នាទី)?(?: ?(?P<half>[aApP])\.?[mM](?![A-Za-z])\.?)?"
+    r"(?![\d:])(?! ?វិនាទី)(?: ?នាទី)?"
+    r"(?: ?(?P<half>[aApP])(?:[mM](?![A-Za-z])|\.[mM](?![A-Za-z])\.?))?"
 )
 
 
@@ -140,12 +146,15 @@ _RANGE_END = "|".join(_nameless(rule.pattern) for rule in QUANTITIES)
 RULES: tuple[Rule, ...] = (
     _rule(
         "telephone",
-        r"(?P<local>[0០]\d(?:(?:[ .-](?=\d\d)(?!\d{5}))?\d){7,8})(?!\d)"
-        r"|\+(?P<country>\d{1,3})[ .-]?"
-        r"(?P<national>\d(?:(?:[ .-](?=\d\d)(?!\d{5}))?\d){7,9})(?!\d)",
+        rf"(?:(?P<local>[0០]\d{_MORE_DIGITS}{{7,8}})"
+        rf"|\+(?P<country>855|៨៥៥)[ .-]?(?P<national>\d{_MORE_DIGITS}{{7,8}})"
+        rf"|\+(?!855|៨៥៥)(?P<foreign>\d{{1,3}})[ .-]?(?P<foreign_national>\d{_MORE_DIGITS}{{7,9}}))"
+        # The last group is not the start of a date, a time, a decimal, an amount.
+        r"(?!\d|/\d{1,2}/|[:.,-]\d| ?[%‰]|[$€៛]| [$€៛](?![-+]?\d))",
         readers.read_telephone,
         ("010 123 123", "សូន្យដប់មួយរយម្ភៃបីមួយរយម្ភៃបី"),
         ("099-992-423", "សូន្យកៅសិបប្រាំបួនប្រាំបួនរយកៅសិបពីរបួនរយម្ភៃបី"),
+        ("010 123 123 50%", "សូន្យដប់មួយរយម្ភៃបីមួយរយម្ភៃបី ហាសិបភាគរយ"),
         ("0988824745", "សូន្យកៅសិបប្រាំបីប្រាំបីប្រាំបីពីរបួនប្រាំពីរបួនប្រាំ"),
         ("+855 12 345 678", "បូកប្រាំបីរយហាសិបប្រាំដប់ពីរបីរយសែសិបប្រាំប្រាំមួយរយចិតសិបប្រាំបី"),
     ),
@@ -193,10 +202,12 @@ RULES: tuple[Rule, ...] = (
     ),
     _rule(
         "range of times",
-        rf"(?P<low>{_nameless(_CLOCK)}) ?- ?(?P<high>{_nameless(_CLOCK)})",
+        rf"(?P<low>{_nameless(_CLOCK)}|\d{{1,2}}) ?- ?"
+        rf"(?P<high>{_nameless(_CLOCK)}|\d{{1,2}}(?!\d|[.,:/-]\d| ?%))",
         lambda match: readers.read_range_of_times(match, _CLOCK),
         ("7:30-8:30", "ម៉ោងប្រាំពីរ សាមសិបនាទីដល់ម៉ោងប្រាំបី សាមសិបនាទី"),
         ("ម៉ោង៧:០០ - ៨:០០ ព្រឹក", "ម៉ោងប្រាំពីរដល់ម៉ោងប្រាំបី ព្រឹក"),
+        ("ម៉ោង 7-8:15", "ម៉ោង ប្រាំពីរដល់ម៉ោងប្រាំបី ដប់ប្រាំនាទី"),
     ),
     _rule(
         "clock",
@@ -217,11 +228,12 @@ RULES: tuple[Rule, ...] = (
     ),
     _rule(
         "range of money, sign before",
-        rf"{_CURRENCY} ?(?P<low>{NUMBER}) ?- ?(?P<high>{NUMBER}){_MULTIPLIER}"
+        rf"{_CURRENCY} ?(?P<low>{NUMBER}) ?- ?(?P<high>{NUMBER}){_MULTIPLIER}{_PER}"
         rf"(?!-?\d| ?[%‰]|{_CURRENCY_AFTER.replace('?P<currency>', '?:')})",
         readers.read_range_of_money,
         ("$5-10", "ប្រាំដល់ដប់ដុល្លារ"),
         ("$2.5-3 លាន", "ពីរចុចប្រាំដល់បីលានដុល្លារ"),
+        ("$5-7/kg", "ប្រាំដល់ប្រាំពីរដុល្លារក្នុងមួយគីឡូក្រាម"),
     ),
     _rule(
         "range",
@@ -234,7 +246,7 @@ RULES: tuple[Rule, ...] = (
     ),
     _rule(
         "fraction",
-        rf"{_SIGN}(?P<top>\d{{1,4}})/(?P<bottom>\d{{1,4}})(?![\d/])(?: ?{_UNIT})?",
+        rf"(?<![\d/]){_SIGN}(?P<top>\d{{1,4}})/(?P<bottom>\d{{1,4}})(?![\d/])(?: ?{_UNIT})?",
         readers.read_fraction,
         ("1/2", "មួយភាគពីរ"),
         ("៣/៤", "បីភាគបួន"),
@@ -254,6 +266,7 @@ RULES: tuple[Rule, ...] = (
         ("3x4", "បីគុណបួន"),
         ("២ x ៣", "ពីរគុណ បី"),
         ("3m x 4m", "បីម៉ែត្រគុណ បួនម៉ែត្រ"),
+        ("2.5mx4m", "ពីរចុចប្រាំម៉ែត្រគុណបួនម៉ែត្រ"),
     ),
     _rule(
         "height",
@@ -273,10 +286,12 @@ RULES: tuple[Rule, ...] = (
     ),
     _rule(
         "numeral",
-        "[^\\W\\d_A-Za-z\u1780-\u17df]|[\u00b2\u00b3\u00b9\u00bc-\u00be\u17f0-\u17f9\u2070-\u2089"
-        "\u2150-\u2189\u2460-\u249b\u24ea-\u24ff\u2776-\u2793]",
+        "(?P<numeral>[^\\W\\d_A-Za-z\u1780-\u17df]|[\u00b2\u00b3\u00b9\u00bc-\u00be\u17f0-\u17f9\u2070-\u2089"
+        f"\u2150-\u2189\u2460-\u249b\u24ea-\u24ff\u2776-\u2793])(?: ?{_UNIT})?",
         readers.read_numeral,
         ("½", "មួយភាគពីរ"),
+        ("¼ kg", "មួយភាគបួនគីឡូក្រាម"),
+        ("1½", "មួយកន្លះ"),
         ("①", "មួយ"),
         ("Ⅳ", "បួន"),
         ("១០²", "ដប់ស្វ័យគុណពីរ"),
@@ -306,11 +321,15 @@ RULES: tuple[Rule, ...] = (
     ),
     _rule(
         "abbreviation",
-        f"(?<![{_LETTERS}.])(?:[\u1780-\u17a2]\\. ?)+(?:[\u1780-\u17a2](?![{_LETTERS}]))?\\.?",
+        # What has a name of its own may stand right after a word.
+        f"(?:{_DOTTED})(?![{_LETTERS}])\\.?"
+        f"|(?<![{_LETTERS}.])[\u1780-\u17a2]\\.(?: ?[\u1780-\u17a2]\\.)*"
+        f"(?: ?[\u1780-\u17a2](?![{_LETTERS}]))?\\.?",
         readers.read_abbreviation,
         ("គ.ស.១៩៩៩", "គ្រិស្តសករាជមួយពាន់ប្រាំបួនរយកៅសិបប្រាំបួន"),
         ("ព.ស ២៥៦២", "ពុទ្ធសករាជ ពីរពាន់ប្រាំរយហុកសិបពីរ"),
         ("អ.ស.ប", "អសប"),
+        ("ក្នុងគ.ស. ១៩៩៩", "ក្នុងគ្រិស្តសករាជ មួយពាន់ប្រាំបួនរយកៅសិបប្រាំបួន"),
     ),
 )
 
