@@ -95,6 +95,25 @@ _BETWEEN = {
 }
 
 
+# Written before and after; some words start like a unit, a multiplier or a part of the day.
+_AROUND = [
+    ("", ""),
+    ("(", ")"),
+    ("«", "»"),
+    ("មាន", "ហើយ"),
+    ("តម្លៃ", " រយៈពេលយូរ"),
+    ("អាយុ ", "គឺ"),
+    ("ក្នុង", " ម៉ឺនុយ"),
+    ("Apple ", " and more"),
+    ("ប្រហែល", "សម្រាប់"),
+    ("បាន ", " គម្រោង"),
+    ("", "។ ការងារ"),
+    ("សរុប៖ ", "!"),
+    ("មក", "ជាដើម"),
+    ("", ", ពេញ"),
+]
+
+
 @dataclass(frozen=True, slots=True)
 class Case:
     """A written text and its spoken reference."""
@@ -627,7 +646,7 @@ EXPRESSIONS: tuple[Callable[[Random], Case], ...] = (
 
 def make_case(draw: Random) -> Case:
     """One to three expressions in a row, with words, signs or spaces around and between."""
-    opening, closing = draw.choice([("", ""), ("", ""), ("មាន", "ហើយ"), ("(", ")"), ("«", "»")])
+    opening, closing = draw.choice(_AROUND)
     case = draw.choice(EXPRESSIONS)(draw)
     if draw.random() < 0.2:
         case = replace(case, written=case.written.translate(_KHMER_DIGITS))
@@ -644,8 +663,8 @@ def make_case(draw: Random) -> Case:
             case.kinds + following.kinds,
             case.is_default and following.is_default,
         )
-    if opening == "មាន" and case.written[0] in "-+±≈":
-        opening = "មាន "
+    if opening and opening[-1] not in " («" and case.written[0] in "-+±≈":
+        opening += " "  # a hyphen after a letter is no minus
     return replace(
         case,
         written=opening + case.written + closing,

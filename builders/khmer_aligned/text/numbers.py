@@ -18,7 +18,9 @@ MAX_READINGS = 4
 # \d matches Khmer and ASCII digits alike, and int() reads both. Groups of three digits after
 # spaces are one number only where the last group is zeros: `12 300` may be two numbers.
 NUMBER = r"(?:[1-9១-៩]\d{0,2}(?: \d{3})* (?:000|០០០)(?!\d)|\d+(?:[.,]\d+)*)"
-MULTIPLIERS = ("ទ្រីលាន", "ប៊ីលាន", "ពាន់លាន", "លានលាន", "កោដិ", "លាន", "សែន", "ម៉ឺន", "ពាន់", "រយ")
+_MULTIPLIERS = ("ទ្រីលាន", "ប៊ីលាន", "ពាន់លាន", "លានលាន", "កោដិ", "លាន", "សែន", "ម៉ឺន", "ពាន់", "រយ")
+# រយៈពេល and ម៉ឺនុយ only start like one.
+MULTIPLIER = f"(?:{'|'.join(_MULTIPLIERS)})(?![\u17b6-\u17d3\u17dd])"
 
 _ONES = ("សូន្យ", "មួយ", "ពីរ", "បី", "បួន", "ប្រាំ", "ប្រាំមួយ", "ប្រាំពីរ", "ប្រាំបី", "ប្រាំបួន")
 _TENS = ("", "ដប់", "ម្ភៃ", "សាមសិប", "សែសិប", "ហាសិប", "ហុកសិប", "ចិតសិប", "ប៉ែតសិប", "កៅសិប")

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from fractions import Fraction
 
 from khmer_aligned.text.numbers import (
-    MULTIPLIERS,
+    MULTIPLIER,
     Reading,
     read_cardinal,
     read_digits,
@@ -35,7 +35,7 @@ Reader = Callable[[re.Match[str]], Iterable[Reading]]
 _SIGN_WORDS: dict[str, Reading] = {"-": ("ដក",), "+": ("បូក",)}
 _SUPERSCRIPTS = frozenset("⁰¹²³⁴⁵⁶⁷⁸⁹")
 _PERIOD = re.compile(" ?(?:ព្រឹក|ថ្ងៃត្រង់|រសៀល|ល្ងាច|យប់|អធ្រាត្រ|ទៀបភ្លឺ)")
-_MULTIPLIER_FOLLOWS = re.compile(f" ?(?:{'|'.join(MULTIPLIERS)})")
+_MULTIPLIER_FOLLOWS = re.compile(f" ?{MULTIPLIER}")
 
 
 def read_telephone(match: re.Match[str]) -> list[Reading]:

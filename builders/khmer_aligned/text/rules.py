@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from khmer_aligned.text import readers
-from khmer_aligned.text.numbers import MULTIPLIERS, NUMBER
+from khmer_aligned.text.numbers import MULTIPLIER, NUMBER
 from khmer_aligned.text.symbols import ABBREVIATIONS, CURRENCIES, SIGNS, UNITS
 
 Examples = tuple[tuple[str, str], ...]
@@ -44,7 +44,7 @@ _DIGITS = f"(?P<digits>{NUMBER})"
 _CURRENCY = f"(?P<currency>{_any_of(CURRENCIES)})(?![A-Za-z])"
 # A currency belongs to the number that it touches: `៥ $2` is five, and then two dollars.
 _CURRENCY_AFTER = rf"(?: (?!(?:{_any_of(CURRENCIES)})[-+]?\d))?{_CURRENCY}"
-_MULTIPLIER = f"(?: ?(?P<multiplier>{'|'.join(MULTIPLIERS)}))?"
+_MULTIPLIER = f"(?: ?(?P<multiplier>{MULTIPLIER}))?"
 _UNIT_NAMES = "|".join(
     (
         # Khmer text has no spaces, so Khmer may follow a unit in Latin letters or with dots; a
@@ -67,6 +67,7 @@ _MONEY_BEFORE = _rule(
     ("$5", "ប្រាំដុល្លារ"),
     ("$1.50", "មួយដុល្លារហាសិបសេន"),
     ("$2.5លាន", "ពីរចុចប្រាំលានដុល្លារ"),
+    ("$5 រយៈពេល", "ប្រាំដុល្លារ រយៈពេល"),
     ("€20", "ម្ភៃអឺរ៉ូ"),
     ("US$១០", "ដប់ដុល្លារអាមេរិក"),
     ("USD 15", "ដប់ប្រាំដុល្លារអាមេរិក"),
