@@ -342,9 +342,21 @@ def days(draw: Random) -> Case:
 def dates(draw: Random) -> Case:
     first, last = _day(draw), _day(draw)
     gap = draw.choice(["", " "])
-    left, right = ("/".join(map(str, day)) for day in (first, last))
+    if draw.random() < 0.3:
+        return _days_of_month(draw, first)
+    if draw.random() < 0.3:
+        left, right = (f"{year}-{month:02}-{day:02}" for day, month, year in (first, last))
+    else:
+        left, right = ("/".join(map(str, day)) for day in (first, last))
     spoken = f"ថ្ងៃទី{_spoken_day(*first)}ដល់ថ្ងៃទី{_spoken_day(*last)}"
     return Case(f"{left}{gap}-{gap}{right}", spoken, ("range of dates",))
+
+
+def _days_of_month(draw: Random, first: tuple[int, int, int]) -> Case:
+    day, month, year = first
+    last = day + draw.randrange(1, 3)
+    spoken = f"ថ្ងៃទី{cardinal(day)}ដល់{_spoken_day(last, month, year)}"
+    return Case(f"{day:02}-{last:02}/{month:02}/{year}", spoken, ("range of dates",))
 
 
 def month_and_year(draw: Random) -> Case:
@@ -484,6 +496,13 @@ def signed(draw: Random) -> Case:
 
 def sum_of_two(draw: Random) -> Case:
     left, right = draw.randrange(1, 50), draw.randrange(1, 50)
+    if draw.random() < 0.5:
+        written = f"{left + right}-{right}={left}"
+        return Case(
+            written,
+            f"{cardinal(left + right)}ដក{cardinal(right)}ស្មើ{cardinal(left)}",
+            ("difference",),
+        )
     written = f"{left}+{right}={left + right}"
     spoken = f"{cardinal(left)}បូក{cardinal(right)}ស្មើ{cardinal(left + right)}"
     return Case(written, spoken, ("sum",))
@@ -568,7 +587,9 @@ def currency_in_words(draw: Random) -> Case:
 def price_in_riel(draw: Random) -> Case:
     amount = draw.randrange(1, 100) * 100
     spoken = f"{cardinal(amount)}រៀលក្នុងមួយ"
-    form, unit = draw.choice([("{}៛/kg", "គីឡូក្រាម"), ("{} ៛/គីឡូ", "គីឡូ"), ("{}៛/នាក់", "នាក់")])
+    form, unit = draw.choice(
+        [("{}៛/kg", "គីឡូក្រាម"), ("{} ៛/គីឡូ", "គីឡូ"), ("{}៛/នាក់", "នាក់"), ("{}រៀល/kg", "គីឡូក្រាម")]
+    )
     return Case(form.format(amount), spoken + unit, ("price of a unit",))
 
 

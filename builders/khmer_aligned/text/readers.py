@@ -76,16 +76,32 @@ def _may_be_date(match: re.Match[str]) -> bool:
 
 
 def read_range_of_dates(match: re.Match[str]) -> list[Reading]:
-    """From one date to another, both day first."""
-    if not _may_be_date(match):
+    """From one date to another: 1/5/2020-3/6/2021, 05-06/07/2020, ថ្ងៃទី1/5-3/6."""
+    separator, after_day = match["separator"], _follows(match, "ថ្ងៃទី")
+    low, high = (match[end].split(separator) for end in ("low", "high"))
+    if len(high) == 2 and not (separator == "/" and after_day):
         return []
-    lows = _read_day(_day_opening(match), *match["low"].split(match["separator"]))
-    highs = _read_day(_DAY, *match["high"].split(match["separator"]))
-    return [
-        (*low, word, *high)
-        for word in ("ដល់", "ទៅ")
-        for low, high in zip(lows, highs, strict=bool(lows and highs))
-    ]
+    opening = _day_opening(match)
+    if len(low) == 1 and separator == "/" and low[0].isdecimal() and int(low[0]) < int(high[0]):
+        lows: list[Reading] = [(*opening, *read_cardinal(int(low[0])))]
+        highs = _read_date_parts((), high)
+    elif len(low) == len(high):
+        lows, highs = _read_date_parts(opening, low), _read_date_parts(_DAY, high)
+    else:
+        return []
+    return [(*lows[0], word, *highs[0]) for word in ("ដល់", "ទៅ") if lows and highs]
+
+
+def _read_date_parts(opening: Reading, parts: list[str]) -> list[Reading]:
+    """Readings of a day and a month, with the year before or after them, or without."""
+    if len(parts) == 2:
+        parts = [*parts, ""]
+    elif len(parts[0]) == 4:
+        parts.reverse()
+    day, month, year = parts
+    if len(day) > 2 or len(year) not in (0, 2, 4):
+        return []
+    return _read_day(opening, day, month, year)
 
 
 def read_day_and_month(match: re.Match[str]) -> list[Reading]:
@@ -105,11 +121,16 @@ def read_day_and_month(match: re.Match[str]) -> list[Reading]:
 
 def read_month_and_year(match: re.Match[str]) -> list[Reading]:
     """Only after the word month: elsewhere it is a fraction or a range."""
-    month = int(match["month"])
-    if not _follows(match, "ខែ") or not 1 <= month <= 12:
+    months = [int(month) for month in (match["first_month"], match["month"]) if month]
+    if not _follows(match, "ខែ") or not all(1 <= month <= 12 for month in months):
         return []
-    names: list[Reading] = [(MONTHS[month - 1],), read_cardinal(month)]
-    return [(*name, " ", "ឆ្នាំ", *read_integer(match["year"])[0]) for name in names]
+    names: list[Reading] = [(MONTHS[month - 1],) for month in months]
+    numbers = [read_cardinal(month) for month in months]
+    year: Reading = (" ", "ឆ្នាំ", *read_integer(match["year"])[0])
+    return [
+        (*first, "ដល់", *last[0], *year) if last else (*first, *year)
+        for first, *last in (names, numbers)
+    ]
 
 
 _DAY: Reading = ("ថ្ងៃ", "ទី")
@@ -237,6 +258,11 @@ def _read_per(match: re.Match[str]) -> Reading:
     return ("ក្នុង", "មួយ", *UNITS.get(match["per"], ()))
 
 
+def read_per(match: re.Match[str]) -> list[Reading]:
+    """A slash after the name of a currency."""
+    return [_read_per(match)]
+
+
 def _read_cents(whole: Reading, cents: int, decimal: Reading, currency: Currency) -> list[Reading]:
     assert currency.hundredth is not None
     amounts: list[Reading] = []
@@ -272,7 +298,9 @@ def read_range(match: re.Match[str], read_quantity: Callable[[str], Reading]) ->
     between: list[Reading] = [("ដល់",), ("ទៅ",), (" ",)]
     numbers = low.isdecimal() and high.isdecimal() and len(low + high) < 10
     falling = numbers and int(low) > int(high)
-    if falling and (len(low), len(high)) != (4, 2):
+    if match.string.startswith(("=", " ="), match.end()):
+        between = [("ដក",)]
+    elif falling and (len(low), len(high)) != (4, 2):
         between = [("ទល់", "នឹង"), ("ដល់",), (" ",)]
     return [(*read_quantity(low), *word, *read_quantity(high)) for word in between]
 
