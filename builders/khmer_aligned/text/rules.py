@@ -11,12 +11,27 @@ after the default.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 
-from khmer_aligned.text import readers
-from khmer_aligned.text.numbers import MULTIPLIER, NUMBER
-from khmer_aligned.text.symbols import ABBREVIATIONS, CURRENCIES, SIGNS, UNITS
+from khmer_aligned.text import dates, readers
+from khmer_aligned.text.numbers import NUMBER
+from khmer_aligned.text.patterns import (
+    CLOCK,
+    CURRENCY,
+    CURRENCY_AFTER,
+    DIGITS,
+    DOTTED,
+    LETTERS,
+    MORE_DIGITS,
+    MULTIPLIER,
+    PER,
+    PER_ONE,
+    SIGN,
+    UNIT,
+    any_of,
+    nameless,
+)
+from khmer_aligned.text.symbols import SIGNS
 
 Examples = tuple[tuple[str, str], ...]
 
@@ -33,39 +48,9 @@ def _rule(name: str, pattern: str, read: readers.Reader, *examples: tuple[str, s
     return Rule(name, re.compile(pattern), read, examples)
 
 
-def _any_of(table: Iterable[str]) -> str:
-    return "|".join(re.escape(key) for key in sorted(table, key=len, reverse=True))
-
-
-_KHMER_WORD = re.compile("[\u1780-\u17d3]+")
-_LATIN = "A-Za-zÀ-ÖØ-öø-ɏ"
-_LETTERS = f"{_LATIN}\u1780-\u17d3\u17dd"
-_DIGITS = f"(?P<digits>{NUMBER})"
-_CURRENCY = f"(?P<currency>{_any_of(CURRENCIES)})(?![A-Za-z])"
-# A currency belongs to the number that it touches: `៥ $2` is five, and then two dollars.
-_CURRENCY_AFTER = rf"(?: (?!(?:{_any_of(CURRENCIES)})[-+]?\d))?{_CURRENCY}"
-_MULTIPLIER = f"(?: ?(?P<multiplier>{MULTIPLIER}))?"
-_UNIT_NAMES = "|".join(
-    (
-        # Khmer text has no spaces, so Khmer may follow a unit in Latin letters or with dots; a
-        # unit of Khmer letters only, as សម, would then be the start of a word.
-        f"(?:{_any_of(unit for unit in UNITS if not _KHMER_WORD.fullmatch(unit))})"
-        f"(?:(?![{_LATIN}\u17b6-\u17d3\u17dd])|(?=[xX] ?\\d))",
-        f"(?:{_any_of(unit for unit in UNITS if _KHMER_WORD.fullmatch(unit))})(?![{_LETTERS}])",
-    )
-)
-_UNIT = f"(?P<unit>{_UNIT_NAMES})"
-# A price: $5/kg, $200/ខែ.
-_PER_ONE = (
-    f"/(?:(?P<per>{_UNIT_NAMES})|(?P<per_word>(?=នាក់|គ្រឿង|ថ្ងៃ|ខែ|ឆ្នាំ|ម៉ោង|គីឡូ|តោន|លីត្រ|ហិកតា|ម៉ែត្រ)))"
-)
-_PER = f"(?:{_PER_ONE})?"
-# A hyphen after a letter, a number or a closing bracket is no minus: COVID-19.
-_SIGN = rf"(?:(?<![\d{_LETTERS})\]%])(?P<sign>[-+]))?"
-
 _MONEY_BEFORE = _rule(
     "money, sign before",
-    rf"{_SIGN}{_CURRENCY} ?(?P<inner_sign>[-+]?){_DIGITS}{_MULTIPLIER}{_PER}",
+    rf"{SIGN}{CURRENCY} ?(?P<inner_sign>[-+]?){DIGITS}{MULTIPLIER}{PER}",
     readers.read_money,
     ("$5", "ប្រាំដុល្លារ"),
     ("$1.50", "មួយដុល្លារហាសិបសេន"),
@@ -81,7 +66,7 @@ _MONEY_BEFORE = _rule(
 )
 _MONEY_AFTER = _rule(
     "money, sign after",
-    rf"{_SIGN}{_DIGITS}{_MULTIPLIER}{_CURRENCY_AFTER}(?P<inner_sign>){_PER}",
+    rf"{SIGN}{DIGITS}{MULTIPLIER}{CURRENCY_AFTER}(?P<inner_sign>){PER}",
     readers.read_money,
     ("80,000៛", "ប្រាំបីម៉ឺនរៀល"),
     ("៥០០ ฿", "ប្រាំរយបាត"),
@@ -91,7 +76,7 @@ _MONEY_AFTER = _rule(
 )
 _PERCENT = _rule(
     "percent",
-    rf"{_SIGN}{_DIGITS}(?P<multiplier>) ?(?P<unit>[%‰])",
+    rf"{SIGN}{DIGITS}(?P<multiplier>) ?(?P<unit>[%‰])",
     readers.read_measure,
     ("50%", "ហាសិបភាគរយ"),
     ("១១,៤ %", "ដប់មួយក្បៀសបួនភាគរយ"),
@@ -99,7 +84,7 @@ _PERCENT = _rule(
 )
 _MEASURE = _rule(
     "unit",
-    rf"{_SIGN}{_DIGITS}{_MULTIPLIER} ?{_UNIT}",
+    rf"{SIGN}{DIGITS}{MULTIPLIER} ?{UNIT}",
     readers.read_measure,
     ("5kg", "ប្រាំគីឡូក្រាម"),
     ("5kgហើយ", "ប្រាំគីឡូក្រាមហើយ"),
@@ -111,7 +96,7 @@ _MEASURE = _rule(
 )
 _PLAIN = _rule(
     "number",
-    rf"{_SIGN}{_DIGITS}",
+    rf"{SIGN}{DIGITS}",
     readers.read_plain,
     ("12345", "មួយម៉ឺនពីរពាន់បីរយសែសិបប្រាំ"),
     ("១.០០០.០០០", "មួយលាន"),
@@ -127,32 +112,15 @@ _PLAIN = _rule(
 
 QUANTITIES = (_MONEY_BEFORE, _MONEY_AFTER, _PERCENT, _MEASURE, _PLAIN)
 
-_DOTTED = "|".join(
-    r"\. ?".join(letters) for letters in sorted(ABBREVIATIONS, key=len, reverse=True)
-)
-# Of a telephone number, in groups of two to four.
-_MORE_DIGITS = r"(?:(?:[ .-](?=\d\d)(?!\d{5}))?\d)"
-_CLOCK = re.compile(
-    r"(?P<hour>\d{1,2})(?P<separator>: ?|[៖.hH])(?P<minute>\d{2})(?::(?P<second>\d{2}))?"
-    r"(?![\d:])(?! ?(?:វិនាទី|min))(?: ?នាទី)?"
-    r"(?: ?(?P<half>[aApP])(?:[mM](?![A-Za-z])|\.[mM](?![A-Za-z])\.?))?"
-)
-
-
-def _nameless(pattern: re.Pattern[str]) -> str:
-    """The pattern without group names, to be a part of another one."""
-    return re.sub(r"\?P<\w+>", "?:", pattern.pattern)
-
-
 # Either end of a range, in any of these forms.
-_RANGE_END = "|".join(_nameless(rule.pattern) for rule in QUANTITIES)
+_RANGE_END = "|".join(nameless(rule.pattern) for rule in QUANTITIES)
 
 RULES: tuple[Rule, ...] = (
     _rule(
         "telephone",
-        rf"(?:(?P<local>[0០]\d{_MORE_DIGITS}{{7,8}})"
-        rf"|\+(?P<country>855|៨៥៥)[ .-]?(?P<national>\d{_MORE_DIGITS}{{7,8}})"
-        rf"|\+(?!855|៨៥៥)(?P<foreign>\d{{1,3}})[ .-]?(?P<foreign_national>\d{_MORE_DIGITS}{{7,9}}))"
+        rf"(?:(?P<local>[0០]\d{MORE_DIGITS}{{7,8}})"
+        rf"|\+(?P<country>855|៨៥៥)[ .-]?(?P<national>\d{MORE_DIGITS}{{7,8}})"
+        rf"|\+(?!855|៨៥៥)(?P<foreign>\d{{1,3}})[ .-]?(?P<foreign_national>\d{MORE_DIGITS}{{7,9}}))"
         # The last group is not the start of a date, a time, a decimal, an amount.
         r"(?!\d|/\d{1,2}/|[:.,-]\d| ?[%‰]|[$€៛]| [$€៛](?![-+]?\d))",
         readers.read_telephone,
@@ -166,7 +134,7 @@ RULES: tuple[Rule, ...] = (
         "range of dates",
         r"(?P<low>\d{1,4}(?:[-/.]\d{1,2}(?:[-/.]\d{1,4})?)?) ?- ?"
         r"(?P<high>\d{1,4}(?P<separator>[-/.])\d{1,2}(?:(?P=separator)\d{1,4})?)(?!\d|[-/.]\d)",
-        readers.read_range_of_dates,
+        dates.read_range_of_dates,
         (
             "1/5/2020-3/6/2021",
             "ថ្ងៃទីមួយ ខែឧសភា ឆ្នាំពីរពាន់ម្ភៃដល់ថ្ងៃទីបី ខែមិថុនា ឆ្នាំពីរពាន់ម្ភៃមួយ",
@@ -183,7 +151,7 @@ RULES: tuple[Rule, ...] = (
         "date, day first",
         r"(?P<day>\d{1,2})(?P<separator>[-/.])(?P<month>\d{1,2})(?P=separator)(?P<year>\d{4}|\d{2})"
         r"(?!\d|[-/.]\d)",
-        readers.read_date,
+        dates.read_date,
         ("12-11-2556", "ថ្ងៃទីដប់ពីរ ខែវិច្ឆិកា ឆ្នាំពីរពាន់ប្រាំរយហាសិបប្រាំមួយ"),
         ("ថ្ងៃទី០១/០៥/២០២០", "ថ្ងៃទីមួយ ខែឧសភា ឆ្នាំពីរពាន់ម្ភៃ"),
         ("ថ្ងៃ 5.6.2019", "ថ្ងៃ ទីប្រាំ ខែមិថុនា ឆ្នាំពីរពាន់ដប់ប្រាំបួន"),
@@ -191,14 +159,14 @@ RULES: tuple[Rule, ...] = (
     _rule(
         "date, year first",
         r"(?P<year>\d{4})(?P<separator>[-/.])(?P<month>\d{1,2})(?P=separator)(?P<day>\d{1,2})(?!\d|[-/.]\d)",
-        readers.read_date,
+        dates.read_date,
         ("2024-01-02", "ថ្ងៃទីពីរ ខែមករា ឆ្នាំពីរពាន់ម្ភៃបួន"),
         ("១៩៩៩/១២/៣១", "ថ្ងៃទីសាមសិបមួយ ខែធ្នូ ឆ្នាំមួយពាន់ប្រាំបួនរយកៅសិបប្រាំបួន"),
     ),
     _rule(
         "date without a year",
         r"(?P<day>\d{1,2})(?P<separator>[-/])(?P<month>\d{1,2})(?![\d/-])",
-        readers.read_day_and_month,
+        dates.read_day_and_month,
         ("ថ្ងៃទី17/4", "ថ្ងៃទីដប់ប្រាំពីរ ខែមេសា"),
         ("ថ្ងៃទី ៧/១", "ថ្ងៃទី ប្រាំពីរ ខែមករា"),
         ("ថ្ងៃទី17-4", "ថ្ងៃទីដប់ប្រាំពីរ ខែមេសា"),
@@ -206,24 +174,24 @@ RULES: tuple[Rule, ...] = (
     _rule(
         "month and year",
         r"(?:(?P<first_month>\d{1,2})-)?(?P<month>\d{1,2})[-/](?P<year>\d{4})(?![\d/-])",
-        readers.read_month_and_year,
+        dates.read_month_and_year,
         ("ខែ05/2020", "ខែឧសភា ឆ្នាំពីរពាន់ម្ភៃ"),
         ("ខែ៥-៦/២០២០", "ខែឧសភាដល់មិថុនា ឆ្នាំពីរពាន់ម្ភៃ"),
         ("ខែ ១២-២០១៩", "ខែ ធ្នូ ឆ្នាំពីរពាន់ដប់ប្រាំបួន"),
     ),
     _rule(
         "range of times",
-        rf"(?P<low>{_nameless(_CLOCK)}|\d{{1,2}}) ?- ?"
-        rf"(?P<high>{_nameless(_CLOCK)}|\d{{1,2}}(?!\d|[.,:/-]\d| ?%))",
-        lambda match: readers.read_range_of_times(match, _CLOCK),
+        rf"(?P<low>{nameless(CLOCK)}|\d{{1,2}}) ?- ?"
+        rf"(?P<high>{nameless(CLOCK)}|\d{{1,2}}(?!\d|[.,:/-]\d| ?%))",
+        lambda match: dates.read_range_of_times(match, CLOCK),
         ("7:30-8:30", "ម៉ោងប្រាំពីរ សាមសិបនាទីដល់ម៉ោងប្រាំបី សាមសិបនាទី"),
         ("ម៉ោង៧:០០ - ៨:០០ ព្រឹក", "ម៉ោងប្រាំពីរដល់ម៉ោងប្រាំបី ព្រឹក"),
         ("ម៉ោង 7-8:15", "ម៉ោង ប្រាំពីរដល់ម៉ោងប្រាំបី ដប់ប្រាំនាទី"),
     ),
     _rule(
         "clock",
-        _CLOCK.pattern,
-        readers.read_clock,
+        CLOCK.pattern,
+        dates.read_clock,
         ("ម៉ោង៧:៣០", "ម៉ោងប្រាំពីរ សាមសិបនាទី"),
         ("8:00", "ម៉ោងប្រាំបី"),
         ("ម៉ោង ៦៖១៥ នាទី", "ម៉ោង ប្រាំមួយ ដប់ប្រាំនាទី"),
@@ -239,8 +207,8 @@ RULES: tuple[Rule, ...] = (
     ),
     _rule(
         "range of money, sign before",
-        rf"{_CURRENCY} ?(?P<low>{NUMBER}) ?- ?(?P<high>{NUMBER}){_MULTIPLIER}{_PER}"
-        rf"(?!-?\d| ?[%‰]|{_CURRENCY_AFTER.replace('?P<currency>', '?:')})",
+        rf"{CURRENCY} ?(?P<low>{NUMBER}) ?- ?(?P<high>{NUMBER}){MULTIPLIER}{PER}"
+        rf"(?!-?\d| ?[%‰]|{CURRENCY_AFTER.replace('?P<currency>', '?:')})",
         readers.read_range_of_money,
         ("$5-10", "ប្រាំដល់ដប់ដុល្លារ"),
         ("$2.5-3 លាន", "ពីរចុចប្រាំដល់បីលានដុល្លារ"),
@@ -258,7 +226,7 @@ RULES: tuple[Rule, ...] = (
     ),
     _rule(
         "fraction",
-        rf"(?<![\d/]){_SIGN}(?P<top>\d{{1,4}})/(?P<bottom>\d{{1,4}})(?![\d/])(?: ?{_UNIT})?",
+        rf"(?<![\d/]){SIGN}(?P<top>\d{{1,4}})/(?P<bottom>\d{{1,4}})(?![\d/])(?: ?{UNIT})?",
         readers.read_fraction,
         ("1/2", "មួយភាគពីរ"),
         ("៣/៤", "បីភាគបួន"),
@@ -273,7 +241,7 @@ RULES: tuple[Rule, ...] = (
     ),
     _rule(
         "factor",
-        rf"{_SIGN}{_DIGITS}(?: ?{_UNIT})? ?[xX](?= ?\d)",
+        rf"{SIGN}{DIGITS}(?: ?{UNIT})? ?[xX](?= ?\d)",
         readers.read_factor,
         ("3x4", "បីគុណបួន"),
         ("២ x ៣", "ពីរគុណ បី"),
@@ -299,7 +267,7 @@ RULES: tuple[Rule, ...] = (
     _rule(
         "numeral",
         "(?P<numeral>[^\\W\\d_A-Za-z\u1780-\u17df]|[\u00b2\u00b3\u00b9\u00bc-\u00be\u17f0-\u17f9\u2070-\u2089"
-        f"\u2150-\u2189\u2460-\u249b\u24ea-\u24ff\u2776-\u2793])(?: ?{_UNIT})?",
+        f"\u2150-\u2189\u2460-\u249b\u24ea-\u24ff\u2776-\u2793])(?: ?{UNIT})?",
         readers.read_numeral,
         ("½", "មួយភាគពីរ"),
         ("¼ kg", "មួយភាគបួនគីឡូក្រាម"),
@@ -318,14 +286,14 @@ RULES: tuple[Rule, ...] = (
     ),
     _rule(
         "price, currency in words",
-        rf"(?:(?<=ដុល្លារ)|(?<=រៀល)|(?<=បាត)){_PER_ONE}",
+        rf"(?:(?<=ដុល្លារ)|(?<=រៀល)|(?<=បាត)){PER_ONE}",
         readers.read_per,
         ("៥០០រៀល/kg", "ប្រាំរយរៀលក្នុងមួយគីឡូក្រាម"),
         ("5ដុល្លារ/នាក់", "ប្រាំដុល្លារក្នុងមួយនាក់"),
     ),
     _rule(
         "sign without a number",
-        _any_of(SIGNS),
+        any_of(SIGNS),
         readers.read_sign,
         ("%", "ភាគរយ"),
         ("ផ្លែឈើ។ល។", "ផ្លែឈើល៉ៈ"),
@@ -341,9 +309,9 @@ RULES: tuple[Rule, ...] = (
     _rule(
         "abbreviation",
         # What has a name of its own may stand right after a word.
-        f"(?:{_DOTTED})(?![{_LETTERS}])\\.?"
-        f"|(?<![{_LETTERS}.])[\u1780-\u17a2]\\.(?: ?[\u1780-\u17a2]\\.)*"
-        f"(?: ?[\u1780-\u17a2](?![{_LETTERS}]))?\\.?",
+        f"(?:{DOTTED})(?![{LETTERS}])\\.?"
+        f"|(?<![{LETTERS}.])[\u1780-\u17a2]\\.(?: ?[\u1780-\u17a2]\\.)*"
+        f"(?: ?[\u1780-\u17a2](?![{LETTERS}]))?\\.?",
         readers.read_abbreviation,
         ("គ.ស.១៩៩៩", "គ្រិស្តសករាជមួយពាន់ប្រាំបួនរយកៅសិបប្រាំបួន"),
         ("ព.ស ២៥៦២", "ពុទ្ធសករាជ ពីរពាន់ប្រាំរយហុកសិបពីរ"),
