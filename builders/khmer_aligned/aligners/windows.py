@@ -61,7 +61,7 @@ class _Window:
     keep: tuple[int, int]  # frames [start, end) of the recording that this window gives
 
 
-def emissions(
+def compute_emissions(
     front_end: FrontEnd, waveforms: Sequence[np.ndarray], device: torch.device
 ) -> list[np.ndarray]:
     """Log-probabilities (T, V) float32 of each waveform (n,) at 16 kHz.
@@ -73,14 +73,14 @@ def emissions(
     queue = [w for i, x in enumerate(inputs) for w in _windows(front_end, i, len(x))]
     queue.sort(key=lambda window: window.steps, reverse=True)
     lengths = [front_end.frames(len(x)) for x in inputs]
-    results: list[np.ndarray | None] = [None] * len(inputs)
+    results: dict[int, np.ndarray] = {}
     budget = _BATCH_SECONDS[device.type] * SAMPLE_RATE / front_end.step
 
     def collect(batch: list[_Window], log_probs: torch.Tensor) -> None:
         for window, values in zip(batch, log_probs.cpu().numpy(), strict=True):
             begin, end = window.keep
             i = window.recording
-            if results[i] is None:
+            if i not in results:
                 results[i] = np.empty((lengths[i], values.shape[1]), np.float32)
             results[i][begin:end] = values[begin - window.first : end - window.first]
         bar.update(len(batch))
@@ -103,7 +103,7 @@ def emissions(
             position, running = position + len(batch), (batch, log_probs)
         if running:
             collect(*running)
-    return [np.zeros((0, 0), np.float32) if result is None else result for result in results]
+    return [results.get(i, np.zeros((0, 0), np.float32)) for i in range(len(inputs))]
 
 
 def _windows(front_end: FrontEnd, recording: int, steps: int) -> Iterator[_Window]:
@@ -138,18 +138,17 @@ def _run(
     for row, window in zip(stacked, batch, strict=True):
         start = window.first * front_end.stride
         row[: window.steps] = inputs[window.recording][start : start + window.steps]
-    lengths = torch.tensor([window.steps for window in batch], device=device)
-    padded = any(window.steps < longest for window in batch)
-    padded_inputs = torch.from_numpy(stacked)
+    lengths = None
+    if any(window.steps < longest for window in batch):  # padded
+        lengths = torch.tensor([window.steps for window in batch], device=device)
+    batch_inputs = torch.from_numpy(stacked)
     if device.type == "cuda":
-        padded_inputs = padded_inputs.pin_memory()  # the copy need not wait for the last batch
+        batch_inputs = batch_inputs.pin_memory()  # the copy need not wait for the last batch
     with (
         torch.inference_mode(),
         torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"),
     ):
-        logits = front_end.forward(
-            padded_inputs.to(device, non_blocking=True), lengths if padded else None
-        )
+        logits = front_end.forward(batch_inputs.to(device, non_blocking=True), lengths)
     return torch.log_softmax(logits.float(), dim=-1)
 
 
