@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 import numpy as np
@@ -38,7 +38,8 @@ def find_doubts(alignment: Alignment, thresholds: Thresholds) -> list[Doubt]:
         )
         if lo == hi and phrase is None
     ]
-    doubts += _doubt_runs(alignment, lambda k: alignment.unspoken[k] is not None, UNSPOKEN)
+    unspoken = _doubt_runs(alignment, lambda k: alignment.unspoken[k] is not None, UNSPOKEN)
+    doubts += [replace(doubt, end=doubt.start) for doubt in unspoken]
     low = _low_words(alignment, thresholds.min_worst_score)
     doubts += _doubt_runs(alignment, low.__getitem__, "low alignment score")
     starts = [word.start for word in alignment.words]
