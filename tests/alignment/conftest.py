@@ -4,7 +4,7 @@ import pytest
 
 from khmer_aligned import aligners, audio
 from khmer_aligned.alignment.align import align
-from khmer_aligned.alignment.thresholds import Thresholds
+from khmer_aligned.alignment.thresholds import DEFAULT
 from khmer_aligned.text import Transcript
 
 NAMES = ("farm", "journey", "market", "school")
@@ -19,9 +19,9 @@ def aligner(aligner_folder):
 def align_one(aligner):
     """`align_one(waveform, text)`: one alignment, with the demo's aligner or another."""
 
-    def run(waveform, text, model=aligner, thresholds=None):
+    def run(waveform, text, model=aligner, thresholds=DEFAULT):
         transcript = Transcript.from_text(text)
-        (result,) = align([waveform], [transcript], model, thresholds or Thresholds())
+        (result,) = align([waveform], [transcript], model, thresholds)
         return result
 
     return run
@@ -41,5 +41,5 @@ def waveforms(recordings):
 def aligned(aligner, waveforms, texts):
     """The alignment of each recording, by its name."""
     transcripts = [Transcript.from_text(texts[name]) for name in NAMES]
-    alignments = align([waveforms[name] for name in NAMES], transcripts, aligner, Thresholds())
+    alignments = align([waveforms[name] for name in NAMES], transcripts, aligner)
     return dict(zip(NAMES, alignments, strict=True))

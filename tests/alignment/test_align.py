@@ -9,7 +9,6 @@ from rapidfuzz.distance import Levenshtein
 
 from khmer_aligned import aligners, audio
 from khmer_aligned.alignment.align import align
-from khmer_aligned.alignment.thresholds import Thresholds
 from khmer_aligned.errors import Failed
 from khmer_aligned.schema import SAMPLE_RATE
 from khmer_aligned.text import Transcript
@@ -78,7 +77,7 @@ def test_one_that_cannot_be_aligned_costs_its_neighbours_nothing(
 ):
     farm, whole = waveforms["farm"], Transcript.from_text(texts["farm"])
     transcript = whole if text is None else Transcript.from_text(text)
-    failed, fine = align([farm[:samples], farm], [transcript, whole], aligner, Thresholds())
+    failed, fine = align([farm[:samples], farm], [transcript, whole], aligner)
     assert isinstance(failed, Failed)
     assert re.match(reason, failed.reason)
     assert fine.words == aligned["farm"].words

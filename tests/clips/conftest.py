@@ -4,7 +4,6 @@ import pytest
 
 from khmer_aligned import aligners, audio
 from khmer_aligned.alignment.align import align
-from khmer_aligned.alignment.thresholds import Thresholds
 from khmer_aligned.text import Transcript
 
 
@@ -15,7 +14,7 @@ def aligned(aligner_folder, recordings):
     waveforms = [audio.load(recordings / f"{name}.ogg", name=name) for name in names]
     texts = [(recordings / f"{name}.txt").read_text(encoding="utf-8") for name in names]
     transcripts = [Transcript.from_text(text) for text in texts]
-    alignments = align(waveforms, transcripts, aligners.load(str(aligner_folder)), Thresholds())
+    alignments = align(waveforms, transcripts, aligners.load(str(aligner_folder)))
     return {
         name: (alignment, len(waveform))
         for name, alignment, waveform in zip(names, alignments, waveforms, strict=True)

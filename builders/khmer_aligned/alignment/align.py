@@ -19,7 +19,7 @@ from khmer_aligned.alignment.energy import Energy, measure_energy
 from khmer_aligned.alignment.lag import estimate_lag, find_first_words
 from khmer_aligned.alignment.readings import BestPath, find_best_path
 from khmer_aligned.alignment.target import Target, make_target, span_index
-from khmer_aligned.alignment.thresholds import Thresholds
+from khmer_aligned.alignment.thresholds import DEFAULT, Thresholds
 from khmer_aligned.alignment.unspoken import Unspoken, drop_unspoken
 from khmer_aligned.errors import Failed, UserError
 from khmer_aligned.schema import SAMPLE_RATE
@@ -88,7 +88,7 @@ def align(
     waveforms: Sequence[np.ndarray],
     transcripts: Sequence[Transcript],
     aligner: Aligner,
-    thresholds: Thresholds,
+    thresholds: Thresholds = DEFAULT,
 ) -> list[Alignment | Failed]:
     """Align each waveform (n,) at 16 kHz with its transcript.
 

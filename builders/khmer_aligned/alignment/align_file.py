@@ -6,7 +6,7 @@ from pathlib import Path
 
 from khmer_aligned import aligners, audio
 from khmer_aligned.alignment.align import Alignment, align
-from khmer_aligned.alignment.thresholds import Thresholds
+from khmer_aligned.alignment.thresholds import DEFAULT, Thresholds
 from khmer_aligned.errors import Failed, UserError
 from khmer_aligned.recordings import sources
 from khmer_aligned.text import Transcript
@@ -18,7 +18,7 @@ def align_file(
     aligner: str = "mms",
     *,
     lag: float | None = None,
-    thresholds: Thresholds | None = None,
+    thresholds: Thresholds = DEFAULT,
 ) -> Alignment:
     """When each word of a text file is spoken in an audio file.
 
@@ -36,7 +36,7 @@ def align_file(
     waveform = audio.load(Path(recording), name=str(recording))
     text = Transcript.from_text(sources.read_transcript(Path(transcript)))
     model = aligners.load(aligner, lag=lag)
-    (result,) = align([waveform], [text], model, thresholds or Thresholds())
+    (result,) = align([waveform], [text], model, thresholds)
     if isinstance(result, Failed):
         raise UserError(f"{recording} with {transcript}: {result.reason}")
     return result

@@ -14,7 +14,7 @@ from praatio.utilities.constants import Interval
 
 from khmer_aligned.alignment.align import Alignment, Timed
 from khmer_aligned.alignment.doubts import find_doubts
-from khmer_aligned.alignment.thresholds import Thresholds
+from khmer_aligned.alignment.thresholds import DEFAULT, Thresholds
 from khmer_aligned.subtitles import Cue, render_subtitles
 from khmer_aligned.text import Break
 
@@ -30,7 +30,7 @@ def render(
     level: Level = "word",
     *,
     audio: str = "",
-    thresholds: Thresholds | None = None,
+    thresholds: Thresholds = DEFAULT,
 ) -> str:
     """The text of an alignment file. `level` is what an interval, a cue or a line stands for.
 
@@ -38,7 +38,7 @@ def render(
     thresholds. audio: the file's path, which JSON and CTM name.
     """
     if form == "json":
-        return _render_json(alignment, audio, thresholds or Thresholds())
+        return _render_json(alignment, audio, thresholds)
     units = _select_units(alignment, level)
     if form == "textgrid":
         return _render_textgrid(units, alignment.acoustics.duration, level)

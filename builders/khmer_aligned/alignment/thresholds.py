@@ -109,3 +109,6 @@ class Thresholds:
 
     def __post_init__(self) -> None:
         check_options(self)
+
+
+DEFAULT = Thresholds()
