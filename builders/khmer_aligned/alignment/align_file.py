@@ -9,7 +9,7 @@ from khmer_aligned.alignment import exports
 from khmer_aligned.alignment.align import align
 from khmer_aligned.clips.quality import Thresholds, doubts
 from khmer_aligned.errors import UserError
-from khmer_aligned.recordings import sources
+from khmer_aligned.recordings.transcripts import read_transcript
 from khmer_aligned.text import Transcript
 
 
@@ -18,7 +18,7 @@ def align_file(
 ) -> str:
     """The text of an alignment file in `form`, a key of `exports.FORMATS`."""
     waveform = audio.load(recording, name=str(recording))
-    raw = sources.read_transcript(transcript)
+    raw = read_transcript(transcript)
     model = aligners.load(aligner, offset=offset)
     (alignment,) = align([waveform], [Transcript.from_text(raw)], model)
     if isinstance(alignment, UserError):
