@@ -7,7 +7,8 @@ from pathlib import Path
 from khmer_aligned import aligners, audio
 from khmer_aligned.alignment import exports
 from khmer_aligned.alignment.align import align
-from khmer_aligned.clips.quality import Thresholds, doubts
+from khmer_aligned.alignment.thresholds import Thresholds
+from khmer_aligned.clips.quality import doubts
 from khmer_aligned.errors import UserError
 from khmer_aligned.recordings.transcripts import read_transcript
 from khmer_aligned.text import Transcript

@@ -14,6 +14,7 @@ import numpy as np
 from rapidfuzz.distance import Levenshtein
 
 from khmer_aligned.alignment.align import Alignment
+from khmer_aligned.alignment.thresholds import Thresholds
 from khmer_aligned.clips.cut import Piece
 from khmer_aligned.schema import SAMPLE_RATE
 from khmer_aligned.text import Span
@@ -24,19 +25,6 @@ UNTRANSCRIBED = "speech that is not in the transcript"
 GIVEN_UP = "not spoken where the transcript has it"
 
 Verdict = bool | tuple[bool, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Thresholds:
-    """What a clip has to keep within."""
-
-    min_score: float = 0.45  # mean probability of its tokens
-    min_worst: float = 0.15  # the same over its worst 15 tokens
-    max_distance: float = 0.55  # labels heard against labels told, edits per label
-    max_unspelled: float = 0.1  # share of words that the aligner cannot spell
-    max_rate: float = 30.0  # characters a second
-    min_rate: float = 2.0
-    min_seconds: float = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +99,7 @@ def judge(figures: Figures, limits: Thresholds) -> Verdict:
         return False, "the aligner hears something else"
     if figures.score < limits.min_score:
         return False, "low alignment score"
-    if figures.worst < limits.min_worst:
+    if figures.worst < limits.min_worst_score:
         return False, "low alignment score in one place"
     if not figures.fits:
         return False, "no pause to cut at within the budget of tokens and seconds"
@@ -144,7 +132,7 @@ def doubts(alignment: Alignment, limits: Thresholds) -> list[Doubt]:
     scores = np.array([token.score for token in alignment.tokens])
     means = _running_mean(scores)
     low = np.zeros(len(scores), bool)
-    for start in np.flatnonzero(means < limits.min_worst):
+    for start in np.flatnonzero(means < limits.min_worst_score):
         low[start : start + len(scores) - len(means) + 1] = True
     touched = [bool(low[lo:hi].any()) for lo, hi in ranges]
     for doubtful, group in groupby(range(len(words)), key=touched.__getitem__):
