@@ -31,5 +31,7 @@ def test_rows_become_recordings(tmp_path):
 
 def test_a_dataset_without_text_names_its_columns(tmp_path):
     write_dataset(tmp_path, "words")
-    with pytest.raises(UserError, match=r"needs an audio column and one of .*; it has audio, words"):
+    with pytest.raises(
+        UserError, match=r"needs an audio column and one of .*; it has audio, words"
+    ):
         read(tmp_path)
