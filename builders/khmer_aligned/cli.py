@@ -52,11 +52,12 @@ def align(
     """Print when each word of TRANSCRIPT is spoken in AUDIO."""
     from khmer_aligned.alignment.align_file import align_file
 
+    if output is not None:  # before the work, so that a name that cannot be made costs none
+        output.parent.mkdir(parents=True, exist_ok=True)
     text = align_file(audio, transcript, form, level, aligner or BuildConfig.aligner, lag)
     if output is None:
         click.echo(text, nl=False)
     else:
-        output.parent.mkdir(parents=True, exist_ok=True)
         output.write_text(text, encoding="utf-8")
         click.echo(f"wrote {output}", err=True)
 
