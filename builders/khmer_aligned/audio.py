@@ -92,7 +92,7 @@ def _sndfile_blocks(data: Path | bytes) -> tuple[int, Iterator[np.ndarray]]:
 
 
 def _ffmpeg_blocks(data: Path | bytes, name: str) -> tuple[int, Iterator[np.ndarray]]:
-    container = av.open(io.BytesIO(data) if isinstance(data, bytes) else str(data))
+    container = av.open(io.BytesIO(data) if isinstance(data, bytes) else str(data), mode="r")
     if not container.streams.audio:
         container.close()
         raise UserError(f"{name}: holds no audio stream")

@@ -17,7 +17,7 @@ from accelerate import PartialState
 from tqdm import tqdm
 
 from khmer_aligned.errors import UserError
-from khmer_aligned.files import alone, write_whole
+from khmer_aligned.files import lock_folder, write_whole
 from khmer_aligned.hub.resolve import Source
 from khmer_whisper import decode, metrics
 from khmer_whisper import model as models
@@ -90,7 +90,7 @@ def train(config: Config, out: Path) -> Result:
         raise UserError("patience needs a validation split to watch: leave it out")
     checkpoints = out / CHECKPOINTS
     checkpoints.mkdir(parents=True, exist_ok=True)
-    with alone(checkpoints) if state.is_main_process else nullcontext():
+    with lock_folder(checkpoints) if state.is_main_process else nullcontext():
         with state.main_process_first():
             _claim(checkpoints, pinned, [splits.source, *(m.source for m in mixed)])
         base = _base_scores(whisper, splits, split, checkpoints)

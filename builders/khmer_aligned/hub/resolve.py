@@ -10,8 +10,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import datasets
-from datasets.exceptions import DatasetsError
 from huggingface_hub import HfApi, get_token
 from huggingface_hub.errors import HFValidationError
 from huggingface_hub.utils import validate_repo_id
@@ -103,6 +101,10 @@ def load(source: Source, name: str, **options: Any) -> Any:
 
     Raises `UserError` where there is no such dataset or subset, or its files cannot be read.
     """
+    # They take seconds to import, and naming a model or publishing needs none of them.
+    import datasets
+    from datasets.exceptions import DatasetsError
+
     try:
         return datasets.load_dataset(
             source.path, source.subset, revision=source.revision, **options
