@@ -13,7 +13,13 @@ Conventions where usage is divided, each of them the reference's own choice:
 - A currency sign belongs to the number that it touches. One that touches neither of two numbers,
   or both, belongs to nobody, and such texts are not made.
 - An invisible zero-width space never separates two digits: they look like one number, and are.
-- A hyphen between numbers is a range, so a negative number never follows a number.
+- A hyphen between numbers is a range, so a negative number never follows a number; before an equals
+  sign it is minus.
+- A currency before a range (`$5-10`) belongs to both ends and is spoken once, at the end.
+- Dates are read day first; after ថ្ងៃទី and before a month two numbers are days: ថ្ងៃទី4-9 ខែកញ្ញា.
+- A clock time is read as written; the hours counted from noon only have to be among the readings.
+- ៗ repeats `1` and its noun, as it does មួយថ្ងៃ; after other numbers it may repeat the noun only.
+- A score (`2:1`) and a telephone number have several customs, and each is among the readings.
 """
 
 from __future__ import annotations
@@ -25,6 +31,8 @@ from . import number_money, number_quantities, number_times
 from .number_words import Case
 
 _KHMER_DIGITS = str.maketrans("0123456789", "០១២៣៤៥៦៧៨៩")
+
+_CURRENCY = "$€£៛฿¥USDKHR"  # the characters of signs and codes
 
 # Written between two expressions -> the same in the spoken text.
 _BETWEEN = {
@@ -109,22 +117,10 @@ def _are_separate(left: str, between: str, right: str) -> bool:
     """Whether the end of `left` and the start of `right` cannot be one expression."""
     if right[0] in "-+±≈":
         return any(char.isalpha() for char in between) and between[-1].isspace()
-    if any(char not in " \u00a0\u200b" for char in between):
+    if between.strip(" \u00a0\u200b"):
         return True
     if left[-1].isdecimal() and right[0].isdecimal():  # 5 000 may be one number
         first_group = right.replace("\u00a0", " ").split(" ")[0]
         return not (len(first_group) == 3 and first_group.isdecimal())
-    touches = len(right.lstrip("US$€£៛฿¥KHRD")) == len(right) or not _has_gap_after_sign(right)
-    return touches and not _has_gap_before_sign(left)
-
-
-def _has_gap_after_sign(written: str) -> bool:
-    """Whether a currency is written before its number and apart from it, as `$ 5`."""
-    number = written.lstrip("US$€£៛฿¥KHRD")
-    return number[:1].isspace()
-
-
-def _has_gap_before_sign(written: str) -> bool:
-    """Whether a currency is written after its number and apart from it, as `5 $`."""
-    number = written.rstrip("US$€£៛฿¥KHRD")
-    return number != written and number[-1:].isspace()
+    # `5 $` and `$ 5`: a currency apart from its number could be the neighbour's
+    return not (left.rstrip(_CURRENCY)[-1:].isspace() or right.lstrip(_CURRENCY)[:1].isspace())

@@ -77,8 +77,8 @@ def price_in_riel(draw: Random) -> Case:
 
 def currency_in_words(draw: Random) -> Case:
     written, spoken = amount(draw)
-    gap, name = draw.choice(["", " "]), draw.choice(["ដុល្លារ", "រៀល", "បាត"])
-    return Case(f"{written}{gap}{name}", f"{spoken}{gap}{name}", ("currency in words",))
+    space, name = draw.choice(["", " "]), draw.choice(["ដុល្លារ", "រៀល", "បាត"])
+    return Case(f"{written}{space}{name}", f"{spoken}{space}{name}", ("currency in words",))
 
 
 EXPRESSIONS = (

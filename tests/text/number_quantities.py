@@ -53,17 +53,17 @@ def large_in_parts(draw: Random) -> Case:
 def multiplied(draw: Random) -> Case:
     written, spoken = decimal(draw) if draw.random() < 0.5 else small(draw)
     multiplier = draw.choice(MULTIPLIERS)
-    gap = draw.choice(["", " "])
-    return Case(f"{written}{gap}{multiplier}", f"{spoken}{gap}{multiplier}", ("multiplier",))
+    space = draw.choice(["", " "])
+    return Case(f"{written}{space}{multiplier}", f"{spoken}{space}{multiplier}", ("multiplier",))
 
 
 def other_decimal_customs(draw: Random) -> Case:
     """The other word for the separator, or the decimals digit by digit."""
-    whole, tail, separator = draw.randrange(100), draw.randrange(11, 100), draw.choice(".,")
+    number, tail, separator = draw.randrange(100), draw.randrange(11, 100), draw.choice(".,")
     word = draw.choice(list(SEPARATOR_NAMES.values()))
     decimals = draw.choice([cardinal(tail), in_digits(str(tail))])
-    spoken = cardinal(whole) + word + decimals
-    return Case(f"{whole}{separator}{tail}", spoken, ("decimal, other customs",), False)
+    spoken = cardinal(number) + word + decimals
+    return Case(f"{number}{separator}{tail}", spoken, ("decimal, other customs",), False)
 
 
 def section(draw: Random) -> Case:
@@ -74,8 +74,8 @@ def section(draw: Random) -> Case:
 
 def ordinal(draw: Random) -> Case:
     number = draw.randrange(1, 1000)
-    gap = draw.choice(["", " "])
-    return Case(f"ទី{gap}{number}", f"ទី{gap}{cardinal(number)}", ("ordinal",))
+    space = draw.choice(["", " "])
+    return Case(f"ទី{space}{number}", f"ទី{space}{cardinal(number)}", ("ordinal",))
 
 
 def numbered(draw: Random) -> Case:
@@ -127,9 +127,9 @@ def fraction(draw: Random) -> Case:
     top = draw.randrange(1, 9)
     bottom = draw.randrange(top + 1, 12)
     unit = draw.choice(["", "", "kg", "ha"])
-    gap = " " if unit else ""
+    space = " " if unit else ""
     spoken = f"{cardinal(top)}ភាគ{cardinal(bottom)}{UNITS.get(unit, '')}"
-    return Case(f"{top}/{bottom}{gap}{unit}", spoken, ("fraction, unit" if unit else "fraction",))
+    return Case(f"{top}/{bottom}{space}{unit}", spoken, ("fraction, unit" if unit else "fraction",))
 
 
 def power(draw: Random) -> Case:
@@ -142,11 +142,8 @@ def sum_of_two(draw: Random) -> Case:
     left, right = draw.randrange(1, 50), draw.randrange(1, 50)
     if draw.random() < 0.5:
         written = f"{left + right}-{right}={left}"
-        return Case(
-            written,
-            f"{cardinal(left + right)}ដក{cardinal(right)}ស្មើ{cardinal(left)}",
-            ("difference",),
-        )
+        spoken = f"{cardinal(left + right)}ដក{cardinal(right)}ស្មើ{cardinal(left)}"
+        return Case(written, spoken, ("difference",))
     written = f"{left}+{right}={left + right}"
     spoken = f"{cardinal(left)}បូក{cardinal(right)}ស្មើ{cardinal(left + right)}"
     return Case(written, spoken, ("sum",))
@@ -159,12 +156,18 @@ def score(draw: Random) -> Case:
 
 def area(draw: Random) -> Case:
     left, right = draw.randrange(1, 100), draw.randrange(1, 100)
-    form = draw.choice(["{}x{}", "{} x {}", "{}×{}", "{}m x {}m", "{}m×{}m", "{} × {} m"])
-    metres = {"{}m x {}m": 2, "{}m×{}m": 2, "{} × {} m": 1}.get(form, 0)
-    space = " " * (" x " in form or " × " in form)
-    between = (" គុណ " if " × " in form else f"គុណ{space}") if metres != 2 else f"គុណ{space}"
-    spoken = f"{cardinal(left)}{'ម៉ែត្រ' * (metres == 2)}{between}{cardinal(right)}"
-    return Case(form.format(left, right), spoken + "ម៉ែត្រ" * (metres > 0), ("area",))
+    form, spoken_form = draw.choice(
+        [
+            ("{}x{}", "{}គុណ{}"),
+            ("{} x {}", "{}គុណ {}"),
+            ("{}×{}", "{}គុណ{}"),
+            ("{} × {} m", "{} គុណ {}ម៉ែត្រ"),
+            ("{}m x {}m", "{}ម៉ែត្រគុណ {}ម៉ែត្រ"),
+            ("{}m×{}m", "{}ម៉ែត្រគុណ{}ម៉ែត្រ"),
+        ]
+    )
+    spoken = spoken_form.format(cardinal(left), cardinal(right))
+    return Case(form.format(left, right), spoken, ("area",))
 
 
 def size(draw: Random) -> Case:
@@ -237,9 +240,9 @@ def repetition(draw: Random) -> Case:
     """ៗ repeats one and its noun, as មួយថ្ងៃៗ does; after other numbers customs differ."""
     number = draw.choice([1, 1, 2, 3, 5, 10])
     noun = draw.choice(["ថ្ងៃ", "ឆ្នាំ", "នាក់", "ខែ"])
-    gap = draw.choice(["", " "])
+    space = draw.choice(["", " "])
     spoken = f"{cardinal(number)}{noun}" * 2
-    return Case(f"{number}{noun}{gap}ៗ", spoken, ("repetition",), number == 1)
+    return Case(f"{number}{noun}{space}ៗ", spoken, ("repetition",), number == 1)
 
 
 EXPRESSIONS = (

@@ -72,9 +72,9 @@ def days(draw: Random) -> Case:
     first = draw.randrange(1, 28)
     last = draw.randrange(first + 1, 29)
     name = draw.choice(MONTH_NAMES)
-    gap = draw.choice(["", " "])
+    space = draw.choice(["", " "])
     return Case(
-        f"ថ្ងៃទី{first}{gap}-{gap}{last} ខែ{name}",
+        f"ថ្ងៃទី{first}{space}-{space}{last} ខែ{name}",
         f"ថ្ងៃទី{cardinal(first)}ដល់{cardinal(last)} ខែ{name}",
         ("range of days",),
     )
@@ -82,7 +82,7 @@ def days(draw: Random) -> Case:
 
 def dates(draw: Random) -> Case:
     first, last = _day(draw), _day(draw)
-    gap = draw.choice(["", " "])
+    space = draw.choice(["", " "])
     if draw.random() < 0.3:
         return _days_of_month(draw, first)
     if draw.random() < 0.3:
@@ -90,7 +90,7 @@ def dates(draw: Random) -> Case:
     else:
         left, right = ("/".join(map(str, day)) for day in (first, last))
     spoken = f"ថ្ងៃទី{_spoken_day(*first)}ដល់ថ្ងៃទី{_spoken_day(*last)}"
-    return Case(f"{left}{gap}-{gap}{right}", spoken, ("range of dates",))
+    return Case(f"{left}{space}-{space}{right}", spoken, ("range of dates",))
 
 
 def month_and_year(draw: Random) -> Case:
@@ -102,16 +102,16 @@ def month_and_year(draw: Random) -> Case:
 def year_of_era(draw: Random) -> Case:
     era, name = draw.choice([("គ.ស.", "គ្រិស្តសករាជ"), ("ព.ស.", "ពុទ្ធសករាជ")])
     year = draw.randrange(1000, 2600)
-    gap = draw.choice(["", " "])
-    return Case(f"{era}{gap}{year}", f"{name}{gap and ' '}{cardinal(year)}", ("year of an era",))
+    space = draw.choice(["", " "])
+    return Case(f"{era}{space}{year}", f"{name}{space}{cardinal(year)}", ("year of an era",))
 
 
 def years(draw: Random) -> Case:
     first = draw.randrange(1900, 2050)
     last = first + draw.randrange(1, 50)
-    gap = draw.choice(["", " "])
+    space = draw.choice(["", " "])
     spoken = f"ឆ្នាំ{cardinal(first)}ដល់{cardinal(last)}"
-    return Case(f"ឆ្នាំ{first}{gap}-{gap}{last}", spoken, ("range of years",))
+    return Case(f"ឆ្នាំ{first}{space}-{space}{last}", spoken, ("range of years",))
 
 
 def clock(draw: Random) -> Case:
@@ -135,9 +135,9 @@ def clock_from_noon(draw: Random) -> Case:
 def clocks(draw: Random) -> Case:
     left, right = draw.randrange(1, 12), draw.randrange(1, 12)
     minute = draw.choice([0, 15, 30])
-    gap = draw.choice(["", " "])
+    space = draw.choice(["", " "])
     spoken = f"ម៉ោង{_spoken_time(left, minute)}ដល់ម៉ោង{_spoken_time(right, minute)}"
-    written = f"ម៉ោង{left}:{minute:02}{gap}-{gap}{right}:{minute:02}"
+    written = f"ម៉ោង{left}:{minute:02}{space}-{space}{right}:{minute:02}"
     return Case(written, spoken, ("range of times",))
 
 

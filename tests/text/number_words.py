@@ -72,6 +72,7 @@ def after_zeros(digits: str) -> str:
 
 
 def whole(draw: Random) -> tuple[str, str]:
+    """A whole number as written, with or without its thousands apart, and as spoken."""
     number = draw.randrange(10 ** draw.choice([1, 1, 2, 2, 3, 4, 5, 7]))
     if number >= 1000 and draw.random() < 0.5:
         return f"{number:,}".replace(",", draw.choice(".,")), cardinal(number)
@@ -79,18 +80,21 @@ def whole(draw: Random) -> tuple[str, str]:
 
 
 def decimal(draw: Random) -> tuple[str, str]:
-    whole = draw.randrange(10 ** draw.choice([1, 2, 3]))
+    """A number with decimals; never three of them, which would be thousands."""
+    number = draw.randrange(10 ** draw.choice([1, 2, 3]))
     tail = draw.choice(["5", "25", "05", "75", "1", "8", "3", "12", "0125", "9"])
     separator = draw.choice(".,")
-    spoken = cardinal(whole) + SEPARATOR_NAMES[separator] + after_zeros(tail)
-    return f"{whole}{separator}{tail}", spoken
+    spoken = cardinal(number) + SEPARATOR_NAMES[separator] + after_zeros(tail)
+    return f"{number}{separator}{tail}", spoken
 
 
 def amount(draw: Random) -> tuple[str, str]:
+    """A whole number or a decimal."""
     return decimal(draw) if draw.random() < 0.3 else whole(draw)
 
 
 def small(draw: Random) -> tuple[str, str]:
+    """A number below 1,000."""
     number = draw.randrange(1, 1000)
     return str(number), cardinal(number)
 

@@ -13,7 +13,8 @@ from khmer_aligned.text.words import segment
 
 from .khmer import NEWS, khmer_texts, news
 
-# Texts that once broke a property: two shifters, stray marks, ៗ with nothing before it.
+# Texts that once broke a property: two shifters, stray marks, ៗ with nothing before it, signs of
+# which the second pass made more.
 ONCE_BROKEN = [
     "ក\u17b7\u17c9\u17ca",
     "\u17cb\u17b6កៗ",
@@ -23,6 +24,8 @@ ONCE_BROKEN = [
     "5\u17b6",
     "ក\u17d25",
     "។\u17b7",
+    "គ.ស.គ.ស.",
+    "$0/0",
 ]
 
 

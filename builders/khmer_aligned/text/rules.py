@@ -118,6 +118,7 @@ _RANGE_END = "|".join(nameless(rule.pattern) for rule in QUANTITIES)
 RULES: tuple[Rule, ...] = (
     _rule(
         "telephone",
+        r"(?!\d\d[-.]\d\d[-.]\d{4}(?!\d))"  # a date
         rf"(?:(?P<local>[0០]\d{MORE_DIGITS}{{7,8}})"
         rf"|\+(?P<country>855|៨៥៥)[ .-]?(?P<national>\d{MORE_DIGITS}{{7,8}})"
         rf"|\+(?!855|៨៥៥)(?P<foreign>\d{{1,3}})[ .-]?(?P<foreign_national>\d{MORE_DIGITS}{{7,9}}))"
