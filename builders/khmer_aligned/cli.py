@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from khmer_aligned.alignment.thresholds import Thresholds
 from khmer_aligned.console import Console, options_of
 from khmer_aligned.dataset.config import BuildConfig
+
+if TYPE_CHECKING:
+    from khmer_aligned.alignment.exports import Form, Level
 
 
 @click.group(cls=Console)
@@ -43,18 +46,20 @@ def main() -> None:
 def align(
     audio: Path,
     transcript: Path,
-    form: str,
-    level: str,
+    form: Form,
+    level: Level,
     output: Path | None,
     aligner: str | None,
     lag: float | None,
 ) -> None:
     """Print when each word of TRANSCRIPT is spoken in AUDIO."""
+    from khmer_aligned.alignment import exports
     from khmer_aligned.alignment.align_file import align_file
 
     if output is not None:  # before the work, so that a name that cannot be made costs none
         output.parent.mkdir(parents=True, exist_ok=True)
-    text = align_file(audio, transcript, form, level, aligner or BuildConfig.aligner, lag)
+    alignment = align_file(audio, transcript, aligner or BuildConfig.aligner, lag=lag)
+    text = exports.render(alignment, form, level, audio=str(audio))
     if output is None:
         click.echo(text, nl=False)
     else:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from khmer_aligned.clips.labels import TokenCounter
+from khmer_aligned.clips.labels import LabelCounter
 from khmer_aligned.clips.make import MakeClips
 from khmer_aligned.dataset.card import render_card
 from khmer_aligned.dataset.config import BuildConfig
@@ -67,7 +67,7 @@ def build(
         shutil.rmtree(out / _WORK, ignore_errors=True)  # of a build killed in its last line
         return BuildResult(out, report)
     # A tokenizer that cannot be loaded is an error now, not after the first shard is aligned.
-    TokenCounter(plan.config.tokenizer)
+    LabelCounter(plan.config.tokenizer)
     work = _work_folder(out, plan.key)
     with lock_folder(work):
         report = _run(plan, work, out)
