@@ -5,16 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import replace
-from html import escape
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import pysubs2
 from praatio import textgrid
 from praatio.utilities.constants import Interval
 
 from khmer_aligned.alignment.align import Alignment, Timed
 from khmer_aligned.clips.quality import Doubt
+from khmer_aligned.subtitles import Cue, render_subtitles
 from khmer_aligned.text import Break
 
 _DECIMALS = 3  # of seconds; a frame is 20 ms
@@ -105,18 +104,8 @@ def _textgrid(units: list[Timed], duration: float, name: str, level: str) -> str
         return path.read_text(encoding="utf-8")
 
 
-def _subtitles(form: str, units: list[Timed]) -> str:
-    file = pysubs2.SSAFile()
-    for unit in units:
-        text = " ".join(unit.text.split())
-        file.append(
-            pysubs2.SSAEvent(
-                start=round(unit.start * 1000),
-                end=round(unit.end * 1000),
-                text=escape(text, quote=False) if form == "vtt" else text,
-            )
-        )
-    return file.to_string(form, keep_ssa_tags=True)  # braces are text here, not styling
+def _cues(units: list[Timed]) -> list[Cue]:
+    return [Cue(unit.start, unit.end, unit.text) for unit in units]
 
 
 def _ctm(units: list[Timed], name: str) -> str:
@@ -132,7 +121,7 @@ def _ctm(units: list[Timed], name: str) -> str:
 FORMATS = {
     "json": None,
     "textgrid": _textgrid,
-    "srt": lambda units, duration, name, level: _subtitles("srt", units),
-    "vtt": lambda units, duration, name, level: _subtitles("vtt", units),
+    "srt": lambda units, duration, name, level: render_subtitles(_cues(units), "srt"),
+    "vtt": lambda units, duration, name, level: render_subtitles(_cues(units), "vtt"),
     "ctm": lambda units, duration, name, level: _ctm(units, name),
 }
