@@ -28,9 +28,8 @@ def load(name: str | PathLike[str]) -> Whisper:
 def train(dataset: str | PathLike[str], out: str | PathLike[str], **options: Any) -> Result:
     """Fine-tune a Whisper on a dataset (Hub id or folder) and write the model folder `out`.
 
-    `options` are the fields of `khmer_whisper.config.Config`, such as `model="openai/whisper-small"`
-    and `epochs=3`; `mix` is a dict of names and weights. Base and tuned model are scored on the
-    test split. Called again after an interruption, it goes on. Raises UserError for what the
-    caller can mend.
+    `options` are the fields of `khmer_whisper.config.Config`, such as `epochs=3`; `mix` is a dict
+    of names and weights. Base and tuned model are scored on the test split. Called again after an
+    interruption, the training goes on. Raises UserError for what the caller can mend.
     """
     return training.train(Config.of({"dataset": str(dataset), **options}), Path(out))
