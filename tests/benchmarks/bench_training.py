@@ -102,6 +102,7 @@ def measure(name: str, dataset: str, model: str, clips: int, workers: int) -> di
 
     from khmer_whisper import model as models
     from khmer_whisper.examples import data
+    from khmer_whisper.examples.fitting import select_fitting
 
     transformers.utils.logging.set_verbosity_error()
     if workers:

@@ -46,11 +46,11 @@ def test_options_go_before_the_file(tmp_path, monkeypatch):
     ("args", "complaint"),
     [
         (["train", "nowhere/at/all", "{}/out"], "nowhere/at/all"),
-        (["train", "x", "{}/out", "--batch-size", "0"], "batch_size is 0"),
+        (["train", "x", "{}/out", "--batch-size", "0"], "--batch-size is 0"),
         (["train", "x", "{}/out", "--config", "{}/none.toml"], "none.toml"),
         (["train", "x", "{}/out", "--mix", "org/other"], "mix org/other: give NAME=WEIGHT"),
         (["train", "x", "{}/out", "--mix", "org/other=-1"], "the weight is -1.0"),
-        (["train", "x", "{}/out", "--streaming"], "give max_steps with streaming"),
+        (["train", "x", "{}/out", "--streaming"], "give --max-steps with --streaming"),
         (["evaluate", "{}/nothing", "x"], "nothing"),
         (["evaluate", "{}/nothing", "x", "--batch-size", "0"], "'--batch-size': 0 is not in"),
         (["transcribe", "{}/nothing", "{}/none.wav"], "none.wav"),

@@ -32,7 +32,10 @@ class MixedType(click.ParamType):
     def convert(
         self, value: str | Mixed, param: click.Parameter | None, ctx: click.Context | None
     ) -> Mixed:
-        return value if isinstance(value, Mixed) else Mixed.parse(value)
+        try:
+            return value if isinstance(value, Mixed) else Mixed.parse(value)
+        except UserError as error:
+            self.fail(str(error), param, ctx)
 
 
 def quiet(command: Callable[P, None]) -> Callable[P, None]:

@@ -22,7 +22,7 @@ def test_clips_that_do_not_fit_are_listed_and_never_cut(tmp_path, tiny):
         assert found.seconds.tolist() == pytest.approx([0.4])
         assert [clip.id for clip in found.left_out] == ["a-00001", "a-00002"]
         assert "2.40 s of audio, over the model's 2 s" in found.left_out[0].reason
-        assert "154 label tokens, over the model's 63" in found.left_out[1].reason
+        assert "154 labels, over the model's 63" in found.left_out[1].reason
         found = select_fitting(splits, "train", tiny, None)  # to be recognized, not learned
         assert [clip.id for clip in found.left_out] == ["a-00001"]
 

@@ -6,7 +6,7 @@ import evaluate
 
 from khmer_whisper.metrics import score
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[3]
 
 
 def test_evaluate_loads_the_metric_from_its_folder(tmp_path, monkeypatch):
