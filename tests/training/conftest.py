@@ -1,6 +1,7 @@
 """A dataset of sounds a tiny model can tell apart, and that model."""
 
 import io
+import re
 from pathlib import Path
 
 import numpy as np
@@ -65,6 +66,14 @@ def clip(number: int, words: list[str], recording: str, quiet: float = 0.0, **ch
         "start": number * 3.0,
         "end": number * 3.0 + duration,
     } | changes
+
+
+BAR = re.compile(r"\[\d\d:\d\d")  # the time in a progress bar
+
+
+def messages(stderr: str) -> list[str]:
+    """The lines of a command that are no progress bars, which appear when a machine is slow."""
+    return [line for line in re.split(r"[\r\n]+", stderr) if line and not BAR.search(line)]
 
 
 def close(first: Path, second: Path, atol: float = 0) -> None:

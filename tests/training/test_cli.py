@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from khmer_whisper import cli
 from khmer_whisper.config import Config, Mixed
 
-from .conftest import sound
+from .conftest import messages, sound
 
 
 def run(*args) -> object:
@@ -23,6 +23,19 @@ def test_every_field_of_the_configuration_is_an_option():
     for name in Config.__dataclass_fields__:
         if name not in ("dataset", "trackers"):
             assert f"--{name.replace('_', '-')}" in shown
+
+
+@pytest.mark.parametrize("command", [[], *([name] for name in cli.main.commands)])
+def test_help_is_shown_for_h_too(command):
+    assert run(*command, "-h").output == run(*command, "--help").output
+
+
+def test_push_model_as_a_program_of_its_own_shows_mistakes_as_one_line(tmp_path):
+    done = CliRunner().invoke(cli.push_model, [str(tmp_path), "no repository name"])
+    assert done.exit_code == 1
+    assert isinstance(done.exception, SystemExit)
+    assert done.output.startswith("Error: ") and done.output.count("\n") == 1
+    assert "Usage: push-model" in CliRunner().invoke(cli.push_model, ["-h"]).output
 
 
 def test_options_go_before_the_file(tmp_path, monkeypatch):
@@ -85,7 +98,7 @@ def test_evaluate_writes_what_it_says(trained, dataset, tmp_path):
 
 
 @pytest.mark.slow
-def test_nothing_of_anybodys_is_overwritten(trained, dataset, tmp_path):
+def test_no_existing_file_is_overwritten(trained, dataset, tmp_path):
     scores = (trained.folder / "metrics.json").read_bytes()
     done = run("evaluate", trained.folder, dataset, "-o", trained.folder)
     assert done.exit_code == 1
@@ -108,9 +121,9 @@ def test_one_broken_file_does_not_stop_the_others(trained, tmp_path):
     soundfile.write(files[3], np.ones(16), 16_000)
     done = run("transcribe", trained.folder, *files, "-o", tmp_path / "out")
     assert done.exit_code == 1
-    told = done.stderr.splitlines()
-    assert told[0].startswith(f"Error: {files[1]}: cannot be decoded")
-    assert told[1:] == [
+    first, *others = messages(done.stderr)
+    assert first.startswith(f"Error: {files[1]}: cannot be decoded")
+    assert others == [
         f"{files[2]}: no speech was found",
         f"Error: {files[3]}: 1 ms hold no word",
         "Error: 2 of 4 files could not be transcribed",
