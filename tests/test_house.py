@@ -20,6 +20,8 @@ SHARED_ROOMS = {
     "hub",
     "console",
     "files",
+    "options",
+    "subtitles",
 }  # what training may use of the builders
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
