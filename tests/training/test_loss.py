@@ -11,18 +11,6 @@ from khmer_whisper.examples.collate import Collator, Example
 from khmer_whisper.labels import IGNORED
 from khmer_whisper.loss import LossHead, mean_loss
 
-from .conftest import (
-    sound,
-)
-
-
-@pytest.fixture
-def examples(tiny) -> list[Example]:
-    return [
-        Example(sound(words, seed=i), tiny.labeller.plain(" ".join(words)))
-        for i, words in enumerate([["ទឹក"], ["ឆ្កែ", "ល្អ"], ["ធំ", "ធំ"]])
-    ]
-
 
 @pytest.fixture
 def head(tiny):
