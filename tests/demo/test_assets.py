@@ -124,10 +124,10 @@ def test_the_aligner_finds_the_words(name):
     (alignment,) = align(
         [waveform(name)], [Transcript.from_text(transcript(name))], aligners.load(str(ALIGNER))
     )
-    found = [word for word in alignment.words if is_read(name, word.span)]
+    words = [word for word in alignment.words if is_read(name, word.span)]
     true = true_words(name)
-    assert [word.span for word in found] == [word["span"] for word in true]
-    late = np.array([a.start - b["start"] for a, b in zip(found, true, strict=True)])
+    assert [word.span for word in words] == [word["span"] for word in true]
+    late = np.array([a.start - b["start"] for a, b in zip(words, true, strict=True)])
     assert np.median(np.abs(late)) < 0.05
     assert np.median(np.abs(late - np.median(late))) < 0.03
     assert np.mean(np.abs(late) < 0.15) > 0.9
