@@ -38,7 +38,7 @@ def test_push_model_as_a_program_of_its_own_shows_mistakes_as_one_line(tmp_path)
     assert "Usage: push-model" in CliRunner().invoke(cli.push_model, ["-h"]).output
 
 
-def test_options_go_before_the_file(tmp_path, monkeypatch):
+def test_options_replace_values_of_the_file(tmp_path, monkeypatch):
     seen = []
     monkeypatch.setattr("khmer_whisper.training.train", lambda config, out: seen.append(config))
     monkeypatch.setattr("khmer_whisper.launch.leave_group", lambda: None)
@@ -81,10 +81,10 @@ def test_mistakes_are_one_line(tmp_path, args, complaint):
 def test_evaluate_writes_what_it_says(trained, dataset, tmp_path):
     done = run("evaluate", trained.folder, dataset, "-o", tmp_path / "scores")
     assert done.exit_code == 0, done.output
-    found = json.loads((tmp_path / "scores/metrics.json").read_text(encoding="utf-8"))
+    report = json.loads((tmp_path / "scores/metrics.json").read_text(encoding="utf-8"))
     # The model as saved and loaded again scores as it did at the end of its training.
-    assert found["models"]["model"]["cer"]["errors"] == trained.tuned.cer.errors
-    assert found["models"]["model"]["version"].startswith("sha256:")
+    assert report["models"]["model"]["cer"]["errors"] == trained.tuned.cer.errors
+    assert report["models"]["model"]["version"].startswith("sha256:")
     assert f"CER {trained.tuned.cer}" in done.output
     lines = (tmp_path / "scores/predictions.jsonl").read_text(encoding="utf-8").splitlines()
     assert len(lines) == trained.tuned.clips

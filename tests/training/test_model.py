@@ -31,8 +31,8 @@ def test_pipeline_generate_and_the_reloaded_model_agree(trained, dataset):
         hypothesis = json.loads(line)["hypothesis"]
         samples = waveform(row)
         assert decode.recognize(whisper, [samples])[0].text == hypothesis
-        heard = pipe({"raw": samples, "sampling_rate": 16_000})["text"]
-        assert heard.strip() == hypothesis
+        text = pipe({"raw": samples, "sampling_rate": 16_000})["text"]
+        assert text.strip() == hypothesis
 
 
 @pytest.mark.parametrize(

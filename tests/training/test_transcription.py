@@ -29,20 +29,20 @@ PAUSE = 0.5
 def speech(count: int, seed: int = 0) -> tuple[np.ndarray, list[tuple[str, float]]]:
     """Words with pauses of half a second, and where each begins."""
     chosen = np.random.default_rng(seed).choice(list(WORDS), size=count)
-    parts, said, position = [], [], 0.0
+    parts, words, position = [], [], 0.0
     for i, word in enumerate(chosen):
         parts += [sound([word], seed=i), np.zeros(int(PAUSE * SAMPLE_RATE), np.float32)]
-        said.append((str(word), position))
+        words.append((str(word), position))
         position += 0.4 + PAUSE
-    return np.concatenate(parts), said
+    return np.concatenate(parts), words
 
 
 def test_cuts_lie_in_pauses_and_cover_all_sound():
-    samples, said = speech(30)
+    samples, words = speech(30)
     spans = [(a / SAMPLE_RATE, b / SAMPLE_RATE) for a, b in find_stretches(samples, longest=4.0)]
     assert all(b - a <= 4.0 for a, b in spans)
     assert len(spans) < 15  # not a stretch for each word
-    for _, start in said:
+    for _, start in words:
         inside = [(a, b) for a, b in spans if a <= start + 0.05 and start + 0.35 <= b]
         assert len(inside) == 1, f"the word at {start} s is cut"
     assert all(first[1] <= second[0] for first, second in pairwise(spans))
@@ -70,16 +70,16 @@ def test_one_long_sound_is_still_cut_to_the_window():
 def test_a_file_longer_than_the_window_is_transcribed_in_order(trained, tmp_path):
     whisper = models.load(str(trained.folder))
     assert longest_stretch(whisper) == pytest.approx(1.2, abs=0.01)  # as its clips were
-    samples, said = speech(12, seed=4)
+    samples, words = speech(12, seed=4)
     path = tmp_path / "speech.wav"
     soundfile.write(path, samples, SAMPLE_RATE)
-    found = transcribe(whisper, path, batch_size=5)
-    assert found.duration == pytest.approx(len(samples) / SAMPLE_RATE)
-    scores = metrics.score(["".join(word for word, _ in said)], [found.text])
-    assert scores.cer.rate < 0.5, (found, said)
-    times = [time for s in found.segments for time in (s.start, s.end)]
+    result = transcribe(whisper, path, batch_size=5)
+    assert result.duration == pytest.approx(len(samples) / SAMPLE_RATE)
+    scores = metrics.score(["".join(word for word, _ in words)], [result.text])
+    assert scores.cer.rate < 0.5, (result, words)
+    times = [time for s in result.segments for time in (s.start, s.end)]
     assert times == sorted(times)
-    assert transcribe(whisper, path, batch_size=2) == found
+    assert transcribe(whisper, path, batch_size=2) == result
 
 
 @pytest.mark.slow
