@@ -69,7 +69,7 @@ def options_of(
     """A decorator that gives a command an option for each field made by `options.option`.
 
     An option that was not given is None, and () where it can be given several times: so a value
-    that was typed can be told from a default. The help shows the default.
+    that was typed is distinguished from a default. The help shows the default.
 
     only: the names of the fields to take; by default all of them. types: click's type for fields
     of other types than bool, int, float, str and tuple[str, ...], by the field's name; their

@@ -82,5 +82,5 @@ def _words(bounds: dict[str, float | None]) -> str:
         "below": "less than",
     }
     return " and ".join(
-        f"{names[kind]} {bound:g}" for kind, bound in bounds.items() if bound is not None
+        f"{names[kind]} {bound:.10g}" for kind, bound in bounds.items() if bound is not None
     )

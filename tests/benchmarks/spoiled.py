@@ -24,7 +24,7 @@ from khmer_aligned.alignment.thresholds import Thresholds
 from khmer_aligned.clips import quality
 from khmer_aligned.clips.labels import LabelCounter
 from khmer_aligned.clips.make import MakeClips
-from khmer_aligned.dataset.config import BuildConfig
+from khmer_aligned.dataset.config import MAX_CLIP_LABELS
 from khmer_aligned.schema import RECORDING_FEATURES, SAMPLE_RATE
 
 SHARE = 0.1  # of the lines, spoiled in one way
@@ -236,7 +236,7 @@ def report(aligner: Aligner, tokenizer: str, data: Path, seeds: int) -> None:
     make_clips = MakeClips(
         aligner="",
         tokenizer=tokenizer,
-        max_labels=BuildConfig().max_labels,
+        max_labels=MAX_CLIP_LABELS,
         lag=None,
         thresholds=Thresholds(),
         _models=(aligner, LabelCounter(tokenizer)),

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from khmer_aligned.aligners.base import Aligner
+from khmer_aligned.aligners.base import MMS_NAME, Aligner
 from khmer_aligned.hub.resolve import resolve
 
 MMS = "mms"
-MMS_NAME = "torchaudio MMS_FA"
 
 
 def identity(name: str) -> str:

@@ -75,16 +75,6 @@ def compute_emissions(
     lengths = [front_end.frames(len(x)) for x in inputs]
     results: dict[int, np.ndarray] = {}
     budget = _BATCH_SECONDS[device.type] * SAMPLE_RATE / front_end.step
-
-    def collect(batch: list[_Window], log_probs: torch.Tensor) -> None:
-        for window, values in zip(batch, log_probs.cpu().numpy(), strict=True):
-            begin, end = window.keep
-            i = window.recording
-            if i not in results:
-                results[i] = np.empty((lengths[i], values.shape[1]), np.float32)
-            results[i][begin:end] = values[begin - window.first : end - window.first]
-        bar.update(len(batch))
-
     bar = tqdm(total=len(queue), desc="Listening", unit="window", delay=2, leave=False)
     with _ONE_BATCH, bar:
         position, running = 0, None
@@ -99,11 +89,27 @@ def compute_emissions(
                 budget = sum(window.steps for window in batch) / 2
                 continue
             if running:  # a GPU is at the next batch while this one is fetched
-                collect(*running)
+                _collect(*running, lengths, results)
+            bar.update(len(batch))
             position, running = position + len(batch), (batch, log_probs)
         if running:
-            collect(*running)
+            _collect(*running, lengths, results)
     return [results.get(i, np.zeros((0, 0), np.float32)) for i in range(len(inputs))]
+
+
+def _collect(
+    batch: list[_Window],
+    log_probs: torch.Tensor,
+    lengths: list[int],
+    results: dict[int, np.ndarray],
+) -> None:
+    """Put the frames that each window gives where they belong in its recording's result."""
+    for window, values in zip(batch, log_probs.cpu().numpy(), strict=True):
+        begin, end = window.keep
+        i = window.recording
+        if i not in results:
+            results[i] = np.empty((lengths[i], values.shape[1]), np.float32)
+        results[i][begin:end] = values[begin - window.first : end - window.first]
 
 
 def _windows(front_end: FrontEnd, recording: int, steps: int) -> Iterator[_Window]:

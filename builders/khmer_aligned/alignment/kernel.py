@@ -3,6 +3,8 @@
 Left to numba, the loop fetches the log-probability of each token from memory on its own. Here the
 log-probabilities of a frame are in vectors that the tokens permute, and a vector of pairs is loaded
 and stored once for `FUSED` frames. `advance_plainly` is the same in numpy.
+
+numba caches the functions of trellis.py by that file alone: after a change here, touch it.
 """
 
 from __future__ import annotations

@@ -147,10 +147,10 @@ class _Search:
             span = self._phrases[k]
             self.unspoken[k] = Unspoken(span, comparison.score, comparison.distance)
         whole = make_target(path.target.transcript, self._aligner)
-        this = _Round(path, path_ranges, whole, self._token_ranges(whole), limit)
+        this_round = _Round(path, path_ranges, whole, self._token_ranges(whole), limit)
         for run in _runs(sorted(self.unspoken)):
             if not wrong.keys().isdisjoint(run):
-                self._put_back_fitting(run, this)
+                self._put_back_fitting(run, this_round)
         omitted = [self._phrases[k] for k in sorted(self.unspoken)]
         return make_target(path.target.transcript, self._aligner, omitted)
 
@@ -185,32 +185,36 @@ class _Search:
             return False
         return comparison.tokens >= _SHORT or comparison.score < self._thresholds.unspoken_score
 
-    def _put_back_fitting(self, run: list[int], this: _Round) -> None:
+    def _put_back_fitting(self, run: list[int], this_round: _Round) -> None:
         """Put back phrases of a run of neighbours that are out: those that fit between the phrases
         around the run, each tried alone, as many as follow each other in order."""
-        around = self._surround(run, this)
-        fits = [fit for k in run if k not in self._put_back and (fit := self._fit(k, this, around))]
+        around = self._surround(run, this_round)
+        fits = [
+            fit
+            for k in run
+            if k not in self._put_back and (fit := self._fit(k, this_round, around))
+        ]
         for k in _most_in_order(fits):
             del self.unspoken[k]
             self._put_back.add(k)
 
-    def _surround(self, run: list[int], this: _Round) -> _Surroundings:
+    def _surround(self, run: list[int], this_round: _Round) -> _Surroundings:
         """The phrases before and after a run, and the frames from the one to the other."""
         start, end = 0, len(self._emission)
         before = after = np.array([self._star], np.int32)
         if run[0] > 0:
             k = run[0] - 1
-            before = np.append(this.whole.ids[slice(*this.whole_ranges[k])], before)
-            start = int(this.path.spans.start[this.path_ranges[k][0]])
+            before = np.append(this_round.whole.ids[slice(*this_round.whole_ranges[k])], before)
+            start = int(this_round.path.spans.start[this_round.path_ranges[k][0]])
         if run[-1] + 1 < len(self._phrases):
             k = run[-1] + 1
-            after = np.append(after, this.whole.ids[slice(*this.whole_ranges[k])])
-            end = int(this.path.spans.end[this.path_ranges[k][1] - 1])
+            after = np.append(after, this_round.whole.ids[slice(*this_round.whole_ranges[k])])
+            end = int(this_round.path.spans.end[this_round.path_ranges[k][1] - 1])
         return _Surroundings(start, end, before, after)
 
-    def _fit(self, k: int, this: _Round, around: _Surroundings) -> _Fit | None:
+    def _fit(self, k: int, this_round: _Round, around: _Surroundings) -> _Fit | None:
         """Where phrase k fits when it is aligned alone between its surroundings, if it does."""
-        phrase = this.whole.ids[slice(*this.whole_ranges[k])]
+        phrase = this_round.whole.ids[slice(*this_round.whole_ranges[k])]
         ids = np.concatenate([around.before, phrase, around.after])
         emission = self._emission[around.start : around.end]
         try:
@@ -221,7 +225,7 @@ class _Search:
         lo, hi = len(around.before), len(around.before) + len(phrase)
         greedy = self._greedy[around.start : around.end]
         comparison = self._compare(greedy, ids, spans, lo, hi)
-        if self._is_wrong(comparison, this.limit):
+        if self._is_wrong(comparison, this_round.limit):
             return None
         return _Fit(k, int(spans.start[lo]), int(spans.end[hi - 1]), comparison.tokens)
 

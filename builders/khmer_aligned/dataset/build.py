@@ -81,7 +81,7 @@ def _run(plan: Plan, work: Path, out: Path) -> Report:
     """Write clips and rejections into `out`; `work` keeps the shards that are aligned."""
     cache, config = work / "cache", plan.config
     recordings = read_recordings(plan.corpus, cache)
-    given_splits = source_splits(recordings)
+    splits_of_source = source_splits(recordings)
     make_clips = MakeClips(
         config.aligner, config.tokenizer, config.max_labels, config.lag, config.thresholds
     )
@@ -92,7 +92,7 @@ def _run(plan: Plan, work: Path, out: Path) -> Report:
         for i, (shard, path) in enumerate(zip(shards, paths, strict=True), start=1)
     ]
     totals = sum_tallies(tallies)
-    sizes = join_shards(paths, given_splits, config.seed, out, cache)
+    sizes = join_shards(paths, splits_of_source, config.seed, out, cache)
     lines = [line + "\n" for tally in tallies for line in tally.rejections]
     write_whole(out / "rejected.jsonl", "".join(lines))
     return {

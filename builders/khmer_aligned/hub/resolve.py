@@ -53,9 +53,9 @@ class Source:
 
     @property
     def identity(self) -> str:
-        """The name to write down: `org/name@commit`, or a folder's own name and its version.
+        """The name for records: `org/name@commit`, or a folder's name and its version.
 
-        Where on this machine the folder lies is nobody's business.
+        It does not tell where on this machine the folder lies.
         """
         if self.revision is not None:
             return self.pinned
@@ -119,6 +119,7 @@ def load(source: Source, name: str, **options: Any) -> Any:
 
 
 def stored_token() -> str | None:
+    """The token of HF_TOKEN or `hf auth login`; UserError for one that no Hub can have given."""
     token = get_token()
     # The HTTP client would quote a token that it cannot send in its complaint.
     if token is not None and not re.fullmatch(r"[\x21-\x7e]+", token):
