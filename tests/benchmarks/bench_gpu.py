@@ -13,6 +13,7 @@ knows such speech; by default both are the demo's. `--tokenizer` is a Whisper's,
 demo's, whose labels are bytes.
 """
 
+# ruff: noqa: E402 (where the sources are, and what libraries read at import, has to come first)
 from __future__ import annotations
 
 import argparse
@@ -27,6 +28,7 @@ from pathlib import Path
 sys.path[:0] = [str(Path(__file__).parents[2] / name) for name in ("builders", "training")]
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"  # loaders are forked
+os.environ["TQDM_DISABLE"] = "1"
 
 import gpu_checks
 import gpu_speed

@@ -95,6 +95,7 @@ def peak_flops(device: torch.device) -> float:
     return 2.0 * size**3 * products / seconds
 
 
+@cache
 def noise(seconds: float, seed: int) -> np.ndarray:
     """A waveform (n,) of noise in syllables, four or so a second, each of its own pitch."""
     rng = np.random.default_rng(seed)

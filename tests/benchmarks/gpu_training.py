@@ -11,6 +11,7 @@ import torch
 from datasets import Dataset
 from gpu_common import CheckError, Figure, Setup, forget_memory, noise, peak_memory, synchronize
 from transformers import (
+    PrinterCallback,
     Seq2SeqTrainer,
     Seq2SeqTrainingArguments,
     TrainerCallback,
@@ -175,6 +176,7 @@ def _recipe(setup: Setup, whisper: Whisper, batch: int, steps: int, watch: _Watc
         data_collator=collate,
         callbacks=[watch],
     )
+    trainer.pop_callback(PrinterCallback)
     return trainer.train().training_loss
 
 
