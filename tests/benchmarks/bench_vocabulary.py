@@ -45,7 +45,7 @@ from transformers import (  # noqa: E402
 from khmer_aligned.hub.resolve import Source  # noqa: E402
 from khmer_whisper import metrics  # noqa: E402
 from khmer_whisper import model as models  # noqa: E402
-from khmer_whisper.decode import recognized  # noqa: E402
+from khmer_whisper.decode import read_output  # noqa: E402
 from khmer_whisper.examples import data  # noqa: E402
 from khmer_whisper.examples.collate import log_mel, stack  # noqa: E402
 from khmer_whisper.labels import IGNORED, Labeller  # noqa: E402
@@ -325,7 +325,7 @@ def measure(whisper: models.Whisper, clips: Clips, batch_size: int = 64) -> dict
             )
             ran += ids.shape[1] - PREFIX - 1
             for row in ids.tolist():
-                found = recognized(whisper, row)
+                found = read_output(whisper.labeller, row)
                 predictions.append(found.text)
                 end = whisper.labeller.end
                 labels += (row.index(end) + 1 if end in row else len(row)) - PREFIX - 1

@@ -1,31 +1,32 @@
-"""Acoustic models that give emissions, and the path through them."""
+"""Acoustic models: a waveform to the log-probability of each token at each frame."""
 
 from __future__ import annotations
 
-from khmer_aligned.aligners.base import Aligner
+from khmer_aligned.aligners.base import MMS_NAME, Aligner
 from khmer_aligned.hub.resolve import resolve
 
 MMS = "mms"
-MMS_NAME = "torchaudio MMS_FA"
 
 
 def identity(name: str) -> str:
-    """What a record of an alignment calls the aligner, its weights included."""
+    """The aligner's name in a record of an alignment, its weights included."""
     return MMS_NAME if name == MMS else resolve(name, "model").identity
 
 
-def load(name: str, *, rank: int | None = None, offset: float | None = None) -> Aligner:
-    """`mms`, or a CTC model of `transformers` by folder or Hub id, on this process's device.
+def load(name: str, *, rank: int | None = None, lag: float | None = None) -> Aligner:
+    """Load `mms`, or a CTC model of `transformers` by folder or Hub id, on this process's device.
 
-    offset: seconds that its tokens come late, for recordings that cannot tell by themselves.
+    rank: of this worker process of `Dataset.map`. lag: seconds by which the aligner's tokens come
+    late, for recordings with too few pauses to measure it. Raises UserError for a model that
+    cannot be loaded or is no CTC model.
     """
-    # The models' libraries take seconds to import, and `--help` needs none of them.
+    # Imported here because these libraries take seconds, and `--help` needs none of them.
     from khmer_aligned.aligners.ctc import CtcAligner
     from khmer_aligned.aligners.mms import MmsAligner
     from khmer_aligned.aligners.windows import pick_device
 
     device = pick_device(rank)
     aligner = MmsAligner(device) if name == MMS else CtcAligner(name, device)
-    if offset is not None:
-        aligner.offset = offset
+    if lag is not None:
+        aligner.lag = lag
     return aligner

@@ -1,4 +1,4 @@
-"""What an aligner is: an acoustic model whose emissions a CTC path can be found in."""
+"""What an aligner is: an acoustic model with CTC emissions, and the tokens of its vocabulary."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ import numpy as np
 from khmer_aligned.schema import SAMPLE_RATE
 from khmer_aligned.text import Span, SpokenWord
 
+MMS_NAME = "torchaudio MMS_FA"  # its weights have one version
+
 
 @dataclass(frozen=True, slots=True)
-class Labels:
-    """The labels of one word: ids in the model's vocabulary, and what each of them stands for."""
+class Tokens:
+    """The tokens of one word: ids in the model's vocabulary, their texts and their spans."""
 
     ids: tuple[int, ...]
     texts: tuple[str, ...]
@@ -22,22 +24,22 @@ class Labels:
 
 
 class Aligner(Protocol):
-    """A few members; a new aligner is one file in this folder and one row in `load`."""
+    """An acoustic model. A new one is one file in this folder and one row in `load`."""
 
-    name: str  # what a record of an alignment calls it, weights included
-    vocabulary: tuple[str, ...]  # of size V; the labels by id
-    blank: int
+    name: str  # in the record of an alignment, weights included
+    vocabulary: tuple[str, ...]  # (V,), the tokens by id
+    blank: int  # the id of CTC's blank
     stride: int  # samples per frame: frame i starts at sample i * stride
-    offset: float  # seconds that its tokens come late, where a recording cannot tell by itself
+    lag: float  # seconds by which its tokens come late, where a recording does not tell
 
-    def labels(self, word: SpokenWord) -> Labels:
-        """The labels of a word; none at all for a word that the vocabulary cannot spell."""
+    def tokens(self, word: SpokenWord) -> Tokens:
+        """The tokens of a word; none for a word that the vocabulary cannot spell."""
         ...
 
     def emissions(self, waveforms: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Log-probabilities (T, V) float32 of waveforms (n,) float32 at 16 kHz, one by one.
+        """Log-probabilities (T, V) float32 of each waveform (n,) float32 at 16 kHz.
 
-        Each result depends on its own waveform alone, whatever stands beside it.
+        Each result depends on its own waveform alone, not on the others of the batch.
         """
         ...
 
@@ -47,15 +49,13 @@ def frame_seconds(aligner: Aligner) -> float:
     return aligner.stride / SAMPLE_RATE
 
 
-def spell(texts: str, spans: Sequence[Span], ids: dict[str, int]) -> Labels:
-    """Labels of the characters that `ids` knows, in either case; the others have none."""
-    known = [
-        (ids.get(text, ids.get(text.upper())), text, span)
-        for text, span in zip(texts, spans, strict=True)
-    ]
-    kept = [(i, text, span) for i, text, span in known if i is not None]
-    return Labels(
-        ids=tuple(i for i, _, _ in kept),
-        texts=tuple(text for _, text, _ in kept),
-        spans=tuple(span for _, _, span in kept),
-    )
+def spell(text: str, spans: Sequence[Span], ids: dict[str, int]) -> Tokens:
+    """The tokens of the characters of `text` that are in `ids`, as they are or as capitals."""
+    known_ids, known_texts, known_spans = [], [], []
+    for character, span in zip(text, spans, strict=True):
+        token = ids.get(character, ids.get(character.upper()))
+        if token is not None:
+            known_ids.append(token)
+            known_texts.append(character)
+            known_spans.append(span)
+    return Tokens(tuple(known_ids), tuple(known_texts), tuple(known_spans))

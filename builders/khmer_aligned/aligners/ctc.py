@@ -1,4 +1,4 @@
-"""Any CTC model of `transformers`, over romanized letters or over Khmer characters."""
+"""Any CTC model of `transformers` whose tokens are romanized letters or Khmer characters."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from transformers import (
 )
 from transformers.utils.logging import disable_progress_bar
 
-from khmer_aligned.aligners.base import Labels, spell
-from khmer_aligned.aligners.windows import FrontEnd, emissions
+from khmer_aligned.aligners.base import Tokens, spell
+from khmer_aligned.aligners.windows import FrontEnd, compute_emissions
 from khmer_aligned.errors import UserError
 from khmer_aligned.hub.resolve import resolve
 from khmer_aligned.schema import SAMPLE_RATE
@@ -24,7 +24,7 @@ from khmer_aligned.text import SpokenWord
 
 _CONSONANTS = [chr(c) for c in range(0x1780, 0x17A3)]
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
-_KALDI_LENGTH, _KALDI_HOP = 400, 160  # samples of a frame of log-mel features, and between two
+_MEL_WINDOW, _MEL_HOP = 400, 160  # samples of a log-mel frame, and from one to the next
 _BLOCK_SECONDS = 60
 _PROBE_STEPS = 480  # divisible by every subsampling in use: 2, 3, 4, 5, 6, 8
 
@@ -32,26 +32,27 @@ _PROBE_STEPS = 480  # divisible by every subsampling in use: 2, 3, 4, 5, 6, 8
 class CtcAligner:
     """An AutoModelForCTC, by folder or Hub id, that reads waveforms or log-mel features."""
 
-    offset = 0.0
+    lag = 0.0
 
     def __init__(self, source: str, device: torch.device) -> None:
-        found = resolve(source, "model")
-        options = {"revision": found.revision, "trust_remote_code": False}
+        resolved = resolve(source, "model")
+        options = {"revision": resolved.revision, "trust_remote_code": False}
         disable_progress_bar()  # of copying weights into place; a download has its own
         try:
-            self._extractor = AutoFeatureExtractor.from_pretrained(found.path, **options)
-            tokenizer = AutoTokenizer.from_pretrained(found.path, **options)
+            self._extractor = AutoFeatureExtractor.from_pretrained(resolved.path, **options)
+            tokenizer = AutoTokenizer.from_pretrained(resolved.path, **options)
             model = AutoModelForCTC.from_pretrained(
-                found.path, **options, use_safetensors=True, dtype=torch.float32
+                resolved.path, **options, use_safetensors=True, dtype=torch.float32
             )
         except (OSError, ValueError, KeyError) as error:
             reason = " ".join(str(error).split())
             raise UserError(f"{source}: cannot be loaded as a CTC model: {reason}") from error
         if self._extractor.sampling_rate != SAMPLE_RATE:
             raise UserError(
-                f"{source}: listens at {self._extractor.sampling_rate} Hz; needs {SAMPLE_RATE} Hz"
+                f"{source}: reads audio at {self._extractor.sampling_rate} Hz, "
+                f"not at {SAMPLE_RATE} Hz"
             )
-        self.name = found.identity
+        self.name = resolved.identity
         self._model = model.eval().to(device)
         self._device = device
         self.blank = model.config.pad_token_id or 0
@@ -63,13 +64,13 @@ class CtcAligner:
         self._front_end = self._find_front_end(source)
         self.stride = self._front_end.step * self._front_end.stride
 
-    def labels(self, word: SpokenWord) -> Labels:
+    def tokens(self, word: SpokenWord) -> Tokens:
         if self._native:
             return spell(word.text, word.char_spans, self._ids)
         return spell(word.romanized, word.letter_spans, self._ids)
 
     def emissions(self, waveforms: Sequence[np.ndarray]) -> list[np.ndarray]:
-        return emissions(self._front_end, waveforms, self._device)
+        return compute_emissions(self._front_end, waveforms, self._device)
 
     def _reads_khmer(self, source: str) -> bool:
         if sum(c in self._ids for c in _CONSONANTS) > len(_CONSONANTS) // 2:
@@ -79,13 +80,13 @@ class CtcAligner:
         raise UserError(f"{source}: its vocabulary holds neither Khmer characters nor a to z")
 
     def _find_front_end(self, source: str) -> FrontEnd:
-        """Strides from the configuration where it has them, else by asking the model."""
+        """How the model reads audio: strides from its configuration, else measured on the model."""
         name = self._extractor.model_input_names[0]
 
         def prepare(waveform: np.ndarray) -> np.ndarray:
             if isinstance(self._extractor, SeamlessM4TFeatureExtractor):
                 return _log_mel(self._extractor, waveform)
-            # One call per recording: extractors normalize over whatever they are given.
+            # One call per recording: extractors normalize over all that one call passes.
             features = self._extractor(waveform, sampling_rate=SAMPLE_RATE, return_tensors="np")
             return features[name][0]
 
@@ -119,28 +120,28 @@ class CtcAligner:
 
 
 def _log_mel(extractor: SeamlessM4TFeatureExtractor, waveform: np.ndarray) -> np.ndarray:
-    """What the extractor gives for a waveform (n,), float32 (N, bins * stride), block by block.
+    """The extractor's features of a waveform (n,), float32 (N, bins * stride), block by block.
 
-    Called on the whole recording it holds all its spectra at once, 8 GB for three hours. A frame
-    depends on its own samples alone; only the normalization is over the recording.
+    The extractor itself keeps all spectra of a recording at once: 8 GB for three hours. A frame
+    depends on its samples alone; only the normalization is over the whole recording.
     """
     bins, stride = extractor.num_mel_bins, extractor.stride
-    frames = max(0, (len(waveform) - _KALDI_LENGTH) // _KALDI_HOP + 1)
-    block = _BLOCK_SECONDS * SAMPLE_RATE // _KALDI_HOP // (2 * stride) * (2 * stride)
+    frames = max(0, (len(waveform) - _MEL_WINDOW) // _MEL_HOP + 1)
+    block = _BLOCK_SECONDS * SAMPLE_RATE // _MEL_HOP // (2 * stride) * (2 * stride)
     parts = [np.zeros((0, bins * stride), np.float32)]
     for first in range(0, frames, block):
         last = min(first + block, frames) - 1
-        own = waveform[first * _KALDI_HOP : last * _KALDI_HOP + _KALDI_LENGTH]
+        samples = waveform[first * _MEL_HOP : last * _MEL_HOP + _MEL_WINDOW]
         features = extractor(
-            own, sampling_rate=SAMPLE_RATE, do_normalize_per_mel_bins=False, return_tensors="np"
+            samples, sampling_rate=SAMPLE_RATE, do_normalize_per_mel_bins=False, return_tensors="np"
         )
         parts.append(features["input_features"][0])
     stacked = np.concatenate(parts)
-    single = stacked.reshape(-1, bins)
-    single[frames:] = extractor.padding_value
-    heard = single[:frames]
+    mels = stacked.reshape(-1, bins)
+    mels[frames:] = extractor.padding_value
+    unpadded = mels[:frames]
     if frames:
-        heard -= heard.mean(axis=0, dtype=np.float64)
-        squares = np.einsum("ij,ij->j", heard, heard, dtype=np.float64)
-        heard /= np.sqrt(squares / max(1, frames - 1) + 1e-7)
+        unpadded -= unpadded.mean(axis=0, dtype=np.float64)
+        squares = np.einsum("ij,ij->j", unpadded, unpadded, dtype=np.float64)
+        unpadded /= np.sqrt(squares / max(1, frames - 1) + 1e-7)
     return stacked

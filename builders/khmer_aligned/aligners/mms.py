@@ -12,25 +12,24 @@ import numpy as np
 import torch
 from torchaudio.pipelines import MMS_FA
 
-from khmer_aligned.aligners import MMS_NAME
-from khmer_aligned.aligners.base import Labels, spell
-from khmer_aligned.aligners.windows import FrontEnd, emissions
+from khmer_aligned.aligners.base import MMS_NAME, Tokens, spell
+from khmer_aligned.aligners.windows import FrontEnd, compute_emissions
 from khmer_aligned.errors import UserError
 from khmer_aligned.text import SpokenWord
 
-_RECEPTIVE = 400  # samples; of the convolutions in front of wav2vec 2.0
-_STRIDE = 320
+_RECEPTIVE = 400  # samples that one frame of wav2vec 2.0's convolutions looks at
+_STRIDE = 320  # samples from one frame to the next
 _BLOCK = 1 << 16  # samples
 
 
 class MmsAligner:
-    """MMS_FA's acoustic model; its own star column is left out, the path has a better one."""
+    """MMS_FA's acoustic model, without the bundle's star column: the path has a star of its own."""
 
     name = MMS_NAME
     vocabulary = MMS_FA.get_labels(star=None)
     blank = 0
     stride = _STRIDE
-    offset = 0.0
+    lag = 0.0
 
     def __init__(self, device: torch.device, model: torch.nn.Module | None = None) -> None:
         if model is None:
@@ -46,7 +45,7 @@ class MmsAligner:
         self._device = device
         self._ids = {text: i for i, text in enumerate(self.vocabulary) if i != self.blank}
 
-    def labels(self, word: SpokenWord) -> Labels:
+    def tokens(self, word: SpokenWord) -> Tokens:
         return spell(word.romanized, word.letter_spans, self._ids)
 
     def emissions(self, waveforms: Sequence[np.ndarray]) -> list[np.ndarray]:
@@ -58,11 +57,11 @@ class MmsAligner:
             receptive=_RECEPTIVE,
             masks_padding=True,
         )
-        return emissions(front_end, waveforms, self._device)
+        return compute_emissions(front_end, waveforms, self._device)
 
 
 def _normalize(waveform: np.ndarray) -> np.ndarray:
-    """Zero mean and unit variance over the recording, as the model was trained on."""
+    """A waveform (n,) with zero mean and unit variance, as the model was trained on."""
     # In blocks: in float64 three hours would take 4 GB.
     centred = waveform - np.float32(waveform.mean(dtype=np.float64))
     squares = [float(np.dot(b, b)) for b in np.array_split(centred, len(centred) // _BLOCK + 1)]

@@ -1,10 +1,10 @@
-"""Recordings of any length through a model of bounded memory: windows, batched by length.
+"""Emissions of recordings of any length, in bounded memory: windows, batched by length.
 
-A recording is normalized once, over its own samples. It is then read in windows of 30 s of new
-frames with real audio as context on both sides, all of one shape, which start on multiples of the
-model's stride, so that frame i of the recording is frame i whatever window computed it. All
-windows of all recordings of a call share one queue; recordings shorter than a window are padded
-to their neighbours' length only where the model masks the padding exactly.
+A recording is normalized once, over its own samples. It is then read in windows of 30 s with 4 s
+of its audio as context on both sides. All windows have one shape and start on multiples of the
+model's stride, so that frame i of the recording is the same whichever window computed it. The
+windows of all recordings of a call share one queue. Recordings shorter than a window are padded
+to each other's length only where the model masks the padding exactly.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ CONTEXT_SECONDS = 4.0  # on each side
 # Audio in one batch. A CPU gains nothing from more than one window at a time.
 _BATCH_SECONDS = {"cuda": 1200.0, "cpu": WINDOW_SECONDS + 2 * CONTEXT_SECONDS}
 _MAX_PADDING = 0.1  # share of a batch
-_ONE_AT_A_TIME = Lock()  # two batches at once would need the memory of both
+_ONE_BATCH = Lock()  # two batches at once would need the memory of both
 
 
 @dataclass(frozen=True)
 class FrontEnd:
     """How a model reads audio.
 
-    `prepare`: waveform (n,) -> model input (N, ...), N steps, normalized over the recording.
-    `forward`: inputs (B, N, ...), lengths (B,) in steps or None -> logits (B, T, V).
-    `step` samples a step, `stride` steps a frame, `receptive` steps that one frame looks at.
+    prepare: waveform (n,) -> model input (N, ...), N steps, normalized over the recording
+    forward: inputs (B, N, ...), lengths (B,) in steps or None -> logits (B, T, V)
+    step: samples per step; stride: steps per frame; receptive: steps that one frame looks at
     """
 
     prepare: Callable[[np.ndarray], np.ndarray]
@@ -58,35 +58,25 @@ class _Window:
     recording: int
     first: int  # frame at which the input starts
     steps: int  # length of the input
-    keep: tuple[int, int]  # frames of the recording that are taken from it
+    keep: tuple[int, int]  # frames [start, end) of the recording that this window gives
 
 
-def emissions(
+def compute_emissions(
     front_end: FrontEnd, waveforms: Sequence[np.ndarray], device: torch.device
 ) -> list[np.ndarray]:
     """Log-probabilities (T, V) float32 of each waveform (n,) at 16 kHz.
 
-    bfloat16 on CUDA, float32 elsewhere; the log-softmax is taken in float32 on both. Out of
-    memory halves the batch, and goes on.
+    The model runs in bfloat16 on CUDA, in float32 elsewhere; the log-softmax is float32 on both.
+    A batch that does not fit into memory is halved and tried again.
     """
     inputs = [front_end.prepare(waveform) for waveform in waveforms]
     queue = [w for i, x in enumerate(inputs) for w in _windows(front_end, i, len(x))]
     queue.sort(key=lambda window: window.steps, reverse=True)
     lengths = [front_end.frames(len(x)) for x in inputs]
-    results: list[np.ndarray | None] = [None] * len(inputs)
+    results: dict[int, np.ndarray] = {}
     budget = _BATCH_SECONDS[device.type] * SAMPLE_RATE / front_end.step
-
-    def collect(batch: list[_Window], log_probs: torch.Tensor) -> None:
-        for window, values in zip(batch, log_probs.cpu().numpy(), strict=True):
-            begin, end = window.keep
-            i = window.recording
-            if results[i] is None:
-                results[i] = np.empty((lengths[i], values.shape[1]), np.float32)
-            results[i][begin:end] = values[begin - window.first : end - window.first]
-        bar.update(len(batch))
-
     bar = tqdm(total=len(queue), desc="Listening", unit="window", delay=2, leave=False)
-    with _ONE_AT_A_TIME, bar:
+    with _ONE_BATCH, bar:
         position, running = 0, None
         while position < len(queue):
             batch = _next_batch(queue, position, budget, front_end.masks_padding)
@@ -99,11 +89,27 @@ def emissions(
                 budget = sum(window.steps for window in batch) / 2
                 continue
             if running:  # a GPU is at the next batch while this one is fetched
-                collect(*running)
+                _collect(*running, lengths, results)
+            bar.update(len(batch))
             position, running = position + len(batch), (batch, log_probs)
         if running:
-            collect(*running)
-    return [np.zeros((0, 0), np.float32) if result is None else result for result in results]
+            _collect(*running, lengths, results)
+    return [results.get(i, np.zeros((0, 0), np.float32)) for i in range(len(inputs))]
+
+
+def _collect(
+    batch: list[_Window],
+    log_probs: torch.Tensor,
+    lengths: list[int],
+    results: dict[int, np.ndarray],
+) -> None:
+    """Put the frames that each window gives where they belong in its recording's result."""
+    for window, values in zip(batch, log_probs.cpu().numpy(), strict=True):
+        begin, end = window.keep
+        i = window.recording
+        if i not in results:
+            results[i] = np.empty((lengths[i], values.shape[1]), np.float32)
+        results[i][begin:end] = values[begin - window.first : end - window.first]
 
 
 def _windows(front_end: FrontEnd, recording: int, steps: int) -> Iterator[_Window]:
@@ -117,7 +123,7 @@ def _windows(front_end: FrontEnd, recording: int, steps: int) -> Iterator[_Windo
         yield _Window(recording, 0, steps, (0, total))
         return
     for begin in range(0, total, new):
-        # The first and the last window take the context they lack on one side from the other.
+        # The first and the last window have no context on one side and twice as much on the other.
         first = min(max(0, begin - context), total - whole)
         yield _Window(recording, first, front_end.steps(whole), (begin, min(begin + new, total)))
 
@@ -138,16 +144,17 @@ def _run(
     for row, window in zip(stacked, batch, strict=True):
         start = window.first * front_end.stride
         row[: window.steps] = inputs[window.recording][start : start + window.steps]
-    lengths = torch.tensor([window.steps for window in batch], device=device)
-    padded = any(window.steps < longest for window in batch)
-    given = torch.from_numpy(stacked)
+    lengths = None
+    if any(window.steps < longest for window in batch):  # padded
+        lengths = torch.tensor([window.steps for window in batch], device=device)
+    batch_inputs = torch.from_numpy(stacked)
     if device.type == "cuda":
-        given = given.pin_memory()  # so that the copy need not wait for the batch before
+        batch_inputs = batch_inputs.pin_memory()  # the copy need not wait for the last batch
     with (
         torch.inference_mode(),
         torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"),
     ):
-        logits = front_end.forward(given.to(device, non_blocking=True), lengths if padded else None)
+        logits = front_end.forward(batch_inputs.to(device, non_blocking=True), lengths)
     return torch.log_softmax(logits.float(), dim=-1)
 
 

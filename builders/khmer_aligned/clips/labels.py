@@ -11,16 +11,16 @@ from khmer_aligned.hub.resolve import resolve
 from khmer_aligned.hub.tokenizer import restore_pre_tokenizer
 
 
-class TokenCounter:
+class LabelCounter:
     """Counts with a Whisper tokenizer by Hub id or folder; never by a guess."""
 
     def __init__(self, source: str) -> None:
-        found = resolve(source, "model")
+        resolved = resolve(source, "model")
         try:
             self._tokenizer = AutoTokenizer.from_pretrained(
-                found.path, revision=found.revision, trust_remote_code=False
+                resolved.path, revision=resolved.revision, trust_remote_code=False
             )
-            restore_pre_tokenizer(self._tokenizer, found)
+            restore_pre_tokenizer(self._tokenizer, resolved)
         except (OSError, ValueError, KeyError) as error:
             reason = " ".join(str(error).split())
             raise UserError(f"{source}: cannot be loaded as a tokenizer: {reason}") from error
@@ -29,5 +29,5 @@ class TokenCounter:
         )
 
     def __call__(self, written: str, spoken: str) -> int:
-        """The more of the two: whichever form is trained on, it fits."""
+        """The labels of the longer form, so that either form fits when it is trained on."""
         return max(self._count(written), self._count(spoken))

@@ -121,13 +121,14 @@ def with_entries(whisper: Whisper, grafted: Grafted, beginning: Beginning = "mea
     with torch.no_grad():
         for table in tables:  # one, unless somebody has untied them
             table[ids] = begin_rows(table, parts, beginning).to(table)
-    model.config.khmer_vocabulary = {
+    description = {
         "base": whisper.source.pinned,
         "tokens": len(grafted.ids),
         "overwritten": grafted.scripts,
     }
+    model.config.update({"khmer_vocabulary": description, "clip_seconds": None})
     whisper.tokenizer._tokenizer = grafted.tokenizer  # transformers has no public way to set it
-    return replace(whisper, labeller=Labeller(whisper.tokenizer))
+    return replace(whisper, labeller=Labeller(whisper.tokenizer), clip_seconds=None)
 
 
 def tokens_per_character(tokenizer: Tokenizer, texts: Sequence[str]) -> float:
