@@ -20,6 +20,10 @@ METRICS = {  # by the key in metrics.json: the Hub's type and the title
     "wer": ("wer", "WER, projected"),
     "wer_segmented": ("wer", "WER, segmented"),
 }
+COSTS = {  # by the key in metrics.json: the title and its digits
+    "tokens_per_character": ("Tokens a character", 2),
+    "steps_per_second": ("Decoder steps a second of speech", 1),
+}
 RECIPES = {
     "full": "All weights were tuned",
     "decoder": "All weights but the encoder's were tuned",
@@ -130,7 +134,8 @@ def _training_values(metrics: dict[str, Any], training: dict[str, Any]) -> dict[
 def _score_values(metrics: dict[str, Any]) -> dict[str, Any]:
     """The template's values on the scores."""
     dataset = metrics["dataset"]
-    base, tuned = metrics["models"]["base"], metrics["models"]["tuned"]
+    tuned = metrics["models"]["tuned"]
+    columns = [name for name in ("base", "extended") if name in metrics["models"]]
     left_out = len(dataset["left_out"])
     notes = f" {left_out} clips longer than the model's window are not in." if left_out else ""
     return {
@@ -139,21 +144,46 @@ def _score_values(metrics: dict[str, Any]) -> dict[str, Any]:
         "recordings": dataset["recordings"],
         "split": dataset["split"],
         "held_out": _held_out(metrics),
+        "columns": columns,
         "results": [
             {
                 "name": title,
-                "base": _format_rate(base[key]),
+                "before": [_format_rate(metrics["models"][name][key]) for name in columns],
                 "tuned": _format_rate(tuned[key]),
                 "errors": tuned[key]["errors"],
                 "total": tuned[key]["total"],
             }
             for key, (_, title) in METRICS.items()
         ],
+        "costs": [
+            {
+                "name": title,
+                "before": [f"{metrics['models'][name][key]:.{digits}f}" for name in columns],
+                "tuned": f"{tuned[key]:.{digits}f}",
+            }
+            for key, (title, digits) in COSTS.items()
+        ],
+        "vocabulary": _vocabulary(metrics),
         "comparison": _comparison(metrics["difference"]["cer"]),
         "drawn": DRAWN[tuned["drawn"]],
         "notes": notes,
         "segmenter": tuned["segmenter"],
     }
+
+
+def _vocabulary(metrics: dict[str, Any]) -> str | None:
+    """What is different about a model with new entries in its vocabulary."""
+    extension = metrics["khmer_vocabulary"]
+    if extension is None:
+        return None
+    scripts = ", ".join(script.title() for script in extension["overwritten"])
+    return (
+        f"Its vocabulary has {extension['tokens']} tokens of Khmer in place of {scripts} ones. "
+        "transformers and faster-whisper decode them as they are; to *encode* Khmer, as for "
+        "prompts or for tuning it further, load the tokenizer with "
+        '`tokenizers.Tokenizer.from_file("tokenizer.json")` or with khmer-whisper, because '
+        "`WhisperTokenizer` replaces the pre-tokenizer that this file states."
+    )
 
 
 def _comparison(gain: dict[str, float]) -> str:

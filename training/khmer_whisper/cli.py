@@ -104,7 +104,8 @@ def train(
         click.echo("stopped: the same command goes on from the last checkpoint", err=True)
         raise
     if rank in (None, "0"):
-        click.echo(format_scores(result.split, {"base": result.base, "tuned": result.tuned}))
+        scores = {"base": result.base, "extended": result.extended, "tuned": result.tuned}
+        click.echo(format_scores(result.split, {k: v for k, v in scores.items() if v}))
         click.echo(f"\nModel folder: {out}")
     if rank is not None:
         from khmer_whisper.launch import leave_group
@@ -251,7 +252,10 @@ def extend(
     )
     for script, (before, after) in done.proof.changed.items():
         click.echo(f"changed: {script.title()}, {before} tokens of a sample before, {after} after")
-    click.echo(f"\nModel folder: {out}\nNext: khmer-whisper train DATASET OUT --model {out}")
+    click.echo(
+        f"\nModel folder: {out}\n"
+        f"Next: khmer-whisper train DATASET OUT --model {out} --warm-rows 500"
+    )
 
 
 @main.command()

@@ -100,6 +100,12 @@ class Config:
         "Tune all weights, all but the encoder's, or adapters.",
         choices=("full", "decoder", "lora"),
     )
+    warm_rows: int = option(
+        0,
+        "Steps at the beginning in which only the rows of new tokens learn, for a model made by "
+        "extend.",
+        at_least=0,
+    )
     lora_rank: int = option(
         32, "Rank of the adapters, which are merged into the weights at the end.", at_least=1
     )

@@ -30,6 +30,12 @@ class Evaluation:
     predictions: list[Prediction]
     scores: metrics.Scores
     left_out: list[LeftOut]  # clips longer than the model's window
+    tokens_per_character: float  # that its tokenizer needs for the references
+
+    @property
+    def steps_per_second(self) -> float:
+        """Steps of the decoder for a second of speech."""
+        return sum(p.steps for p in self.predictions) / sum(p.duration for p in self.predictions)
 
     def rows(self) -> list[dict[str, Any]]:
         """The lines of predictions.jsonl."""
@@ -38,9 +44,13 @@ class Evaluation:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The evaluations of a base model and of the model tuned from it, on the same clips."""
+    """The evaluations of a base model and of the model tuned from it, on the same clips.
+
+    `extended` is that of the base with new entries in its vocabulary, before it was trained.
+    """
 
     base: Evaluation
+    extended: Evaluation | None
     tuned: Evaluation
     difference: dict[str, metrics.Difference]
 
@@ -58,10 +68,25 @@ def evaluate(
     """
     clips = select_scored(splits, split, whisper)
     predictions = decode.predict(whisper, clips.rows, batch_size, description)
-    scores = score_predictions(predictions)
-    if scores.cer.total == 0:
+    evaluation = make_evaluation(whisper, split, predictions, clips.left_out)
+    if evaluation.scores.cer.total == 0:
         raise UserError(f"{splits.source.path}: the texts of the {split} split are all empty")
-    return Evaluation(split, predictions, scores, clips.left_out)
+    return evaluation
+
+
+def make_evaluation(
+    whisper: Whisper, split: str, predictions: list[Prediction], left_out: list[LeftOut]
+) -> Evaluation:
+    """Score the predictions that `whisper` has made for a split."""
+    references = [p.reference for p in predictions]
+    labels = sum(len(whisper.labeller.encode(text)) for text in references)
+    return Evaluation(
+        split,
+        predictions,
+        score_predictions(predictions),
+        left_out,
+        labels / max(1, sum(map(len, references))),
+    )
 
 
 def select_scored(splits: Splits, split: str, whisper: Whisper) -> Fitting:
@@ -97,7 +122,7 @@ def score_predictions(predictions: Sequence[Prediction]) -> metrics.Scores:
     )
 
 
-def compare(base: Evaluation, tuned: Evaluation) -> Comparison:
+def compare(base: Evaluation, tuned: Evaluation, extended: Evaluation | None = None) -> Comparison:
     """Compare two evaluations. Raises ValueError when they are not of the same clips."""
     if [p.id for p in base.predictions] != [p.id for p in tuned.predictions]:
         raise ValueError("the two evaluations are not of the same clips")
@@ -107,7 +132,7 @@ def compare(base: Evaluation, tuned: Evaluation) -> Comparison:
         [p.hypothesis for p in tuned.predictions],
         [p.recording for p in base.predictions],
     )
-    return Comparison(base, tuned, difference)
+    return Comparison(base, extended, tuned, difference)
 
 
 def report(
@@ -132,6 +157,8 @@ def report(
                 **(describe_source(sources[name]) if name in sources else {}),
                 **evaluation.scores.as_dict(),
                 "looped": sum(p.looped for p in evaluation.predictions),
+                "tokens_per_character": round(evaluation.tokens_per_character, 3),
+                "steps_per_second": round(evaluation.steps_per_second, 2),
             }
             for name, evaluation in evaluations.items()
         },

@@ -24,7 +24,7 @@ from khmer_whisper.evaluation import (
     Evaluation,
     choose_scored_split,
     describe_source,
-    score_predictions,
+    make_evaluation,
     select_scored,
 )
 from khmer_whisper.examples import data
@@ -77,7 +77,7 @@ def export(
 
     def evaluate(recognizer: Recognizer | None, description: str) -> Evaluation:
         predictions = decode.predict(whisper, rows, batch_size, description, recognizer)
-        return Evaluation(split, predictions, score_predictions(predictions), fitting.left_out)
+        return make_evaluation(whisper, split, predictions, fitting.left_out)
 
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as scratch:

@@ -31,6 +31,7 @@ class Inputs:
     clips: TrainingClips
     validation: Rows | None  # the clips that choose the checkpoint
     scored_split: str
+    extended_from: str | None  # the model before new entries that are still to be learned
 
     @property
     def datasets(self) -> list[Splits]:
@@ -46,12 +47,30 @@ def load_inputs(config: Config) -> Inputs:
     ]
     whisper = models.load(config.model)
     pinned = _pin(config, splits, mixed, whisper)
+    _check_rows(config, whisper)
     clips = _training_clips([splits, *mixed], whisper, pinned)
     scored_split = choose_scored_split(splits)
     validation = _validation_rows(splits, whisper)
     if config.patience and validation is None:
         raise UserError("--patience needs a validation split to watch: leave it out")
-    return Inputs(pinned, whisper, splits, mixed, clips, validation, scored_split)
+    base = _extended_from(whisper)
+    return Inputs(pinned, whisper, splits, mixed, clips, validation, scored_split, base)
+
+
+def _check_rows(config: Config, whisper: Whisper) -> None:
+    if config.warm_rows and not whisper.khmer_vocabulary:
+        raise UserError(f"--warm-rows: {config.model} has no new tokens; see khmer-whisper extend")
+    if config.tune == "lora" and not config.warm_rows and _extended_from(whisper):
+        raise UserError(
+            f"--tune lora never learns the new tokens of {config.model}: give --warm-rows 500"
+        )
+
+
+def _extended_from(whisper: Whisper) -> str | None:
+    """The model that an extended one was made from; None once it has been trained."""
+    if whisper.khmer_vocabulary is None or whisper.clip_seconds is not None:
+        return None
+    return str(whisper.khmer_vocabulary["base"])
 
 
 def _pin(config: Config, splits: Splits, mixed: list[Splits], whisper: Whisper) -> Config:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from transformers import (
@@ -41,6 +42,11 @@ class Whisper:
     def seconds(self) -> float:
         """The length of the model's window."""
         return self.extractor.n_samples / SAMPLE_RATE
+
+    @property
+    def khmer_vocabulary(self) -> dict[str, Any] | None:
+        """What `vocabulary.extend` has recorded in the configuration: base, tokens, overwritten."""
+        return getattr(self.model.config, "khmer_vocabulary", None)
 
     @property
     def max_labels(self) -> int:

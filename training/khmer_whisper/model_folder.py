@@ -50,7 +50,12 @@ def write_model_folder(
 def _metrics(inputs: Inputs, comparison: Comparison) -> dict[str, Any]:
     """The content of metrics.json."""
     evaluations = {"base": comparison.base, "tuned": comparison.tuned}
-    return report(inputs.splits, evaluations, {"base": inputs.whisper.source}) | {
+    sources = {"base": inputs.whisper.source}
+    if comparison.extended:
+        evaluations["extended"] = comparison.extended
+        sources = {"extended": inputs.whisper.source}
+    return report(inputs.splits, evaluations, sources) | {
+        "khmer_vocabulary": inputs.whisper.khmer_vocabulary,
         "difference": {name: asdict(value) for name, value in comparison.difference.items()},
         "seen_recordings": _seen_recordings(inputs),
         "mixed": [

@@ -18,16 +18,19 @@ from khmer_whisper import decode, metrics
 from khmer_whisper import model as models
 from khmer_whisper.checkpoints import (
     BASE_PREDICTIONS,
+    ROWS,
+    STOCK_PREDICTIONS,
     check_folder,
     claim_checkpoints,
-    last_checkpoint,
 )
 from khmer_whisper.config import Config
-from khmer_whisper.evaluation import Evaluation, compare, evaluate, score_predictions
+from khmer_whisper.evaluation import Evaluation, compare, evaluate, make_evaluation
 from khmer_whisper.examples.fitting import LeftOut, select_fitting
 from khmer_whisper.inputs import Inputs, load_inputs
+from khmer_whisper.model import Whisper
 from khmer_whisper.model_folder import Trained, write_model_folder
 from khmer_whisper.trainer import WhisperTrainer, check_trackers, restore_model
+from khmer_whisper.vocabulary.warm import learn_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,7 @@ class Result:
     folder: Path
     split: str  # the scored one
     base: metrics.Scores
+    extended: metrics.Scores | None  # of the untrained model, where it has new entries
     tuned: metrics.Scores
     difference: dict[str, metrics.Difference]
     left_out: list[LeftOut]  # training clips that do not fit the model
@@ -56,7 +60,7 @@ def train(config: Config, out: Path) -> Result:
     state = PartialState(cpu=not torch.cuda.is_available())
     inputs = load_inputs(config)
     with claim_checkpoints(out, inputs) as checkpoints:
-        base = _score_base(inputs, checkpoints)
+        base, extended = _score_untrained(inputs, checkpoints)
         trained = _fine_tune(inputs, checkpoints)
         tuned = evaluate(
             trained.whisper,
@@ -64,7 +68,7 @@ def train(config: Config, out: Path) -> Result:
             inputs.scored_split,
             description="scoring the tuned model",
         )
-        comparison = compare(base, tuned)
+        comparison = compare(base, tuned, extended)
         if state.is_main_process:
             write_model_folder(out, inputs, trained, comparison)
     if state.is_main_process:
@@ -74,6 +78,7 @@ def train(config: Config, out: Path) -> Result:
         folder=out,
         split=inputs.scored_split,
         base=base.scores,
+        extended=extended.scores if extended else None,
         tuned=tuned.scores,
         difference=comparison.difference,
         left_out=[clip for part in inputs.clips.parts for clip in part.fitting.left_out],
@@ -81,24 +86,39 @@ def train(config: Config, out: Path) -> Result:
     )
 
 
-def _score_base(inputs: Inputs, checkpoints: Path) -> Evaluation:
-    """The evaluation of the base model. A resumed training reads the predictions it had made."""
-    record = checkpoints / BASE_PREDICTIONS
-    splits, split, whisper = inputs.splits, inputs.scored_split, inputs.whisper
+def _score_untrained(inputs: Inputs, checkpoints: Path) -> tuple[Evaluation, Evaluation | None]:
+    """The evaluation of the base model, and for an extended model that of the untrained model.
+
+    The base of an extended model is the one that it was made from.
+    """
+    untrained = _score_once(inputs.whisper, inputs, checkpoints / BASE_PREDICTIONS)
+    if inputs.extended_from is None:
+        return untrained, None
+    try:
+        base = models.load(inputs.extended_from)
+    except UserError as error:  # a folder that is gone since
+        tqdm.write(f"not scored: the model that {inputs.config.model} was made from: {error}")
+        return untrained, None
+    return _score_once(base, inputs, checkpoints / STOCK_PREDICTIONS), untrained
+
+
+def _score_once(whisper: Whisper, inputs: Inputs, record: Path) -> Evaluation:
+    """The evaluation of a model. A resumed training reads the predictions it had made."""
+    splits, split = inputs.splits, inputs.scored_split
     if record.is_file():
         lines = record.read_text(encoding="utf-8").splitlines()
         predictions = [decode.Prediction(**json.loads(line)) for line in lines]
         left_out = select_fitting(splits, split, whisper, text=None).left_out
-        base = Evaluation(split, predictions, score_predictions(predictions), left_out)
+        evaluation = make_evaluation(whisper, split, predictions, left_out)
     else:
         whisper.move(PartialState().device)
-        base = evaluate(whisper, splits, split, description="scoring the base model")
+        evaluation = evaluate(whisper, splits, split, description="scoring the base model")
         if PartialState().is_main_process:
-            decode.write_rows(record, base.rows())
+            decode.write_rows(record, evaluation.rows())
     if PartialState().is_main_process:
-        for clip in base.left_out:
+        for clip in evaluation.left_out:
             tqdm.write(f"not scored: {clip.id}: {clip.reason}")
-    return base
+    return evaluation
 
 
 def _fine_tune(inputs: Inputs, checkpoints: Path) -> Trained:
@@ -106,11 +126,8 @@ def _fine_tune(inputs: Inputs, checkpoints: Path) -> Trained:
     more of them in a step, which changes neither loss nor gradients."""
     config, whisper = inputs.config, inputs.whisper
     while True:
-        transformers.set_seed(config.seed)
-        trainer = WhisperTrainer(whisper, config, inputs.clips, inputs.validation, checkpoints)
-        checkpoint = last_checkpoint(checkpoints)
         try:
-            trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+            return _train_once(whisper, config, inputs, checkpoints)
         except RuntimeError as error:
             if not decode.is_out_of_memory(error):
                 raise
@@ -118,18 +135,22 @@ def _fine_tune(inputs: Inputs, checkpoints: Path) -> Trained:
             # `inputs` keeps a reference to the model, so free what it has on the GPU.
             whisper.model.zero_grad(set_to_none=True)
             whisper.move("cpu")
-        except UserError as error:  # one from a worker of the loader carries its whole traceback
-            raise UserError(str(error).strip().splitlines()[-1].split("UserError: ")[-1]) from error
-        else:
-            restore_model(whisper, trainer)
-            steps = trainer.state.global_step
-            return Trained(whisper, steps, trainer.state.best_global_step or steps)
-        finally:
-            trainer.progress.close()
-        del trainer, whisper
+        del whisper
         gc.collect()
         torch.cuda.empty_cache()
         whisper = models.load(config.model)
+
+
+def _train_once(whisper: Whisper, config: Config, inputs: Inputs, checkpoints: Path) -> Trained:
+    """Train the rows of new entries, if that is asked for, and then the model."""
+    if config.warm_rows:
+        learn_rows(whisper, config, inputs.clips, checkpoints / ROWS)
+    transformers.set_seed(config.seed)
+    trainer = WhisperTrainer(whisper, config, inputs.clips, inputs.validation, checkpoints)
+    trainer.run()
+    restore_model(whisper, trainer)
+    steps = trainer.state.global_step
+    return Trained(whisper, steps, trainer.state.best_global_step or steps)
 
 
 def _with_smaller_batches(config: Config) -> Config:

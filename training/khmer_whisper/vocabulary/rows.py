@@ -13,6 +13,7 @@ import torch
 from tokenizers import Tokenizer
 from transformers import WhisperTokenizer
 
+from khmer_whisper.model import Whisper
 from khmer_whisper.vocabulary.learn import CHARACTERS, written
 
 Beginning = Literal["mean", "last", "random"]
@@ -23,6 +24,11 @@ def khmer_ids(tokenizer: WhisperTokenizer) -> list[int]:
     texts = ((written(entry), i) for entry, i in tokenizer.get_vocab().items())
     khmer = set(CHARACTERS)
     return sorted(i for text, i in texts if text and not khmer.isdisjoint(text))
+
+
+def embedding(whisper: Whisper) -> torch.nn.Parameter:
+    """The table (ids, width) of the decoder's embedding."""
+    return whisper.model.model.decoder.embed_tokens.weight
 
 
 def pieces(tokenizer: Tokenizer, entry: str) -> list[int]:
