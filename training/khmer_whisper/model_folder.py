@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from khmer_aligned.files import write_whole
+from khmer_aligned.hub.resolve import resolve
 from khmer_whisper import decode
 from khmer_whisper.card import write_card
 from khmer_whisper.evaluation import (
@@ -53,7 +54,8 @@ def _metrics(inputs: Inputs, comparison: Comparison) -> dict[str, Any]:
     sources = {"base": inputs.whisper.source}
     if comparison.extended:
         evaluations["extended"] = comparison.extended
-        sources = {"extended": inputs.whisper.source}
+        base = resolve(str(inputs.extended_from), "model")
+        sources = {"base": base, "extended": inputs.whisper.source}
     return report(inputs.splits, evaluations, sources) | {
         "khmer_vocabulary": inputs.whisper.khmer_vocabulary,
         "difference": {name: asdict(value) for name, value in comparison.difference.items()},
