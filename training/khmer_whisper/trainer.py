@@ -22,7 +22,6 @@ from transformers.integrations import get_available_reporting_integrations
 from khmer_aligned.errors import UserError
 from khmer_whisper import decode
 from khmer_whisper.callbacks import Curves, Progress, SetEpoch
-from khmer_whisper.checkpoints import last_checkpoint
 from khmer_whisper.config import Config
 from khmer_whisper.evaluation import score_predictions
 from khmer_whisper.examples.collate import Collator, log_mel
@@ -74,9 +73,8 @@ class WhisperTrainer(Seq2SeqTrainer):
         if config.patience:
             self.add_callback(EarlyStoppingCallback(config.patience))
 
-    def run(self) -> None:
-        """Train to the end, from the last checkpoint in the trainer's folder if there is one."""
-        checkpoint = last_checkpoint(Path(str(self.args.output_dir)))
+    def run(self, checkpoint: Path | None) -> None:
+        """Train to the end, from a checkpoint if there is one."""
         try:
             self.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         except UserError as error:  # one from a worker of the loader carries its whole traceback

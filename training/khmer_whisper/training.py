@@ -22,6 +22,7 @@ from khmer_whisper.checkpoints import (
     STOCK_PREDICTIONS,
     check_folder,
     claim_checkpoints,
+    last_checkpoint,
 )
 from khmer_whisper.config import Config
 from khmer_whisper.evaluation import Evaluation, compare, evaluate, make_evaluation
@@ -30,7 +31,7 @@ from khmer_whisper.inputs import Inputs, load_inputs
 from khmer_whisper.model import Whisper
 from khmer_whisper.model_folder import Trained, write_model_folder
 from khmer_whisper.trainer import WhisperTrainer, check_trackers, restore_model
-from khmer_whisper.vocabulary.warm import learn_rows
+from khmer_whisper.warm_rows import learn_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +148,7 @@ def _train_once(whisper: Whisper, config: Config, inputs: Inputs, checkpoints: P
         learn_rows(whisper, config, inputs.clips, checkpoints / ROWS)
     transformers.set_seed(config.seed)
     trainer = WhisperTrainer(whisper, config, inputs.clips, inputs.validation, checkpoints)
-    trainer.run()
+    trainer.run(last_checkpoint(checkpoints))
     restore_model(whisper, trainer)
     steps = trainer.state.global_step
     return Trained(whisper, steps, trainer.state.best_global_step or steps)

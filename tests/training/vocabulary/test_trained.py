@@ -16,12 +16,12 @@ from transformers import pipeline
 from khmer_aligned.dataset.build import build
 from khmer_aligned.dataset.config import MAX_CLIP_LABELS, BuildConfig
 from khmer_aligned.errors import UserError
-from khmer_whisper import cli, training
+from khmer_whisper import cli, training, warm_rows
 from khmer_whisper import model as models
 from khmer_whisper.config import Config
 from khmer_whisper.inputs import load_inputs
 from khmer_whisper.transcription import transcribe
-from khmer_whisper.vocabulary import extend, warm
+from khmer_whisper.vocabulary import extend
 from khmer_whisper.vocabulary.rows import khmer_ids
 
 from ..conftest import close, write_dataset
@@ -41,7 +41,7 @@ def test_at_first_only_the_new_rows_learn(few, extended_folder, tmp_path):
     inputs = load_inputs(config)
     before = {name: tensor.clone() for name, tensor in inputs.whisper.model.state_dict().items()}
     flags = [p.requires_grad for p in inputs.whisper.model.parameters()]
-    warm.learn_rows(inputs.whisper, config, inputs.clips, tmp_path / "rows")
+    warm_rows.learn_rows(inputs.whisper, config, inputs.clips, tmp_path / "rows")
     after = inputs.whisper.model.state_dict()
     table = "model.decoder.embed_tokens.weight"
     assert {n for n in before if not torch.equal(before[n], after[n])} == {table, "proj_out.weight"}
@@ -50,11 +50,11 @@ def test_at_first_only_the_new_rows_learn(few, extended_folder, tmp_path):
     assert [p.requires_grad for p in inputs.whisper.model.parameters()] == flags
     # Started again, the rows are as they were learned.
     again = models.load(str(extended_folder))
-    warm.learn_rows(again, config, inputs.clips, tmp_path / "rows")
+    warm_rows.learn_rows(again, config, inputs.clips, tmp_path / "rows")
     assert torch.equal(again.model.state_dict()[table], after[table])
 
 
-@pytest.mark.parametrize("place", [warm, training])
+@pytest.mark.parametrize("place", [warm_rows, training])
 def test_cut_off_while_or_after_the_rows_learn_it_ends_the_same(
     few, extended_folder, tmp_path, place
 ):

@@ -12,6 +12,7 @@ import transformers
 from accelerate import PartialState
 from safetensors.torch import load_file, save_file
 
+from khmer_whisper.checkpoints import last_checkpoint
 from khmer_whisper.config import Config
 from khmer_whisper.examples.stream import TrainingClips
 from khmer_whisper.model import Whisper
@@ -45,7 +46,7 @@ def learn_rows(whisper: Whisper, config: Config, clips: TrainingClips, folder: P
         transformers.set_seed(config.seed)
         with _only_rows(whisper, ids):
             trainer = WhisperTrainer(whisper, rows_only, clips, None, folder)
-            trainer.run()
+            trainer.run(last_checkpoint(folder))
             restore_model(whisper, trainer)
         if state.is_main_process:
             partial = learned.with_suffix(".partial")
