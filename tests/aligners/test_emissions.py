@@ -8,7 +8,7 @@ from torchaudio.pipelines import MMS_FA
 from torchaudio.pipelines._wav2vec2.utils import _extend_model
 
 from khmer_aligned import aligners, audio
-from khmer_aligned.aligners import ctc, windows
+from khmer_aligned.aligners import features, windows
 from khmer_aligned.aligners.mms import MmsAligner
 from khmer_aligned.errors import UserError
 from khmer_aligned.schema import SAMPLE_RATE
@@ -58,10 +58,10 @@ def test_windows_give_what_one_pass_gives(aligner, market, monkeypatch):
 @pytest.mark.parametrize("samples", [560, 720, 5 * SAMPLE_RATE, 5 * SAMPLE_RATE + 161])
 def test_features_of_blocks_are_those_of_the_whole(aligner, market, monkeypatch, samples):
     part = market[SAMPLE_RATE : SAMPLE_RATE + samples]
-    whole = aligner._extractor(part, sampling_rate=SAMPLE_RATE, return_tensors="np")
+    whole = aligner.extractor(part, sampling_rate=SAMPLE_RATE, return_tensors="np")
     expected = whole["input_features"][0]
-    monkeypatch.setattr(ctc, "_BLOCK_SECONDS", 1)
-    np.testing.assert_allclose(aligner._front_end.prepare(part), expected, atol=1e-4)
+    monkeypatch.setattr(features, "_BLOCK_SECONDS", 1)
+    np.testing.assert_allclose(aligner.front_end.prepare(part), expected, atol=1e-4)
 
 
 @pytest.mark.parametrize("which", ["aligner", "mms"])
