@@ -1,67 +1,138 @@
-"""What both commands have in common: options from a dataclass, and a mistake is one line."""
+"""Commands for both halves: options from a dataclass, and a user's mistake as one line."""
 
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable
-from dataclasses import fields
-from typing import Any
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import Field, fields
+from typing import Any, TypeVar
 
 import click
 
 from khmer_aligned.errors import UserError
 
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+_SETTINGS = {"help_option_names": ["-h", "--help"]}
+
+
+class ConsoleCommand(click.Command):
+    """A command that shows what the user can mend as one line, never as a traceback.
+
+    It works as a program of its own and inside a `Console`, whose commands are of this class.
+    """
+
+    def __init__(
+        self,
+        name: str | None = None,
+        context_settings: dict[str, Any] | None = None,
+        **settings: Any,
+    ) -> None:
+        super().__init__(name, context_settings=_SETTINGS | (context_settings or {}), **settings)
+
+    def invoke(self, context: click.Context) -> Any:
+        with _one_line_errors():
+            return super().invoke(context)
+
 
 class Console(click.Group):
-    """Shows what the user can mend as one line, never as a traceback."""
+    """A group of `ConsoleCommand`s."""
 
-    def invoke(self, context: click.Context) -> object:
-        try:
-            return super().invoke(context)
-        except UserError as error:
-            raise click.ClickException(str(error)) from error
-        except OSError as error:  # a full disk, a folder that may not be written
-            if error.errno in (None, errno.EPIPE):
-                raise
-            parts = (error.filename, error.strerror)
-            raise click.ClickException(": ".join(str(part) for part in parts if part)) from error
+    command_class = ConsoleCommand
+
+    def __init__(
+        self,
+        name: str | None = None,
+        context_settings: dict[str, Any] | None = None,
+        **settings: Any,
+    ) -> None:
+        super().__init__(name, context_settings=_SETTINGS | (context_settings or {}), **settings)
 
 
-def options_of(config: type, **types: click.ParamType) -> Callable[[Callable], Callable]:
+@contextmanager
+def _one_line_errors() -> Iterator[None]:
+    try:
+        yield
+    except UserError as error:
+        raise click.ClickException(str(error)) from error
+    except OSError as error:  # a full disk, a folder that may not be written
+        if error.errno in (None, errno.EPIPE):
+            raise
+        parts = (error.filename, error.strerror)
+        raise click.ClickException(": ".join(str(part) for part in parts if part)) from error
+
+
+def options_of(
+    config: type, *, only: Collection[str] | None = None, **types: click.ParamType
+) -> Callable[[Command], Command]:
     """A decorator that gives a command an option for each field made by `options.option`.
 
     An option that was not given is None, and () where it can be given several times: so a value
     that was typed can be told from a default. The help shows the default.
 
-    types: click's type for fields of other types than bool, int, float, str and tuple[str, ...],
-    by the field's name; their fields are tuples and may be given several times.
+    only: the names of the fields to take; by default all of them. types: click's type for fields
+    of other types than bool, int, float, str and tuple[str, ...], by the field's name; their
+    fields are tuples and may be given several times.
     """
 
-    def decorate(command: Callable) -> Callable:
-        for each in reversed(fields(config)):
-            if "help" in each.metadata:
-                command = _option(each, types)(command)
+    def decorate(command: Command) -> Command:
+        for field in reversed(fields(config)):
+            if "help" not in field.metadata or (only is not None and field.name not in only):
+                continue
+            if former := field.metadata["formerly"]:
+                command = _former_option(field, former)(command)
+            command = _option(field, types)(command)
         return command
 
     return decorate
 
 
-def _option(each: Any, types: dict[str, click.ParamType]) -> Callable[[Callable], Callable]:
-    name = "--" + each.name.replace("_", "-")
-    text = each.metadata["help"]
-    if each.default not in (None, "", False, ()):
-        text += f"  [default: {each.default}]"
+def _option(field: Field[Any], types: dict[str, click.ParamType]) -> Callable[[Command], Command]:
+    name = "--" + field.name.replace("_", "-")
+    text = field.metadata["help"]
+    if field.default not in (None, "", False, ()):
+        text += f"  [default: {field.default}]"
     settings: dict[str, Any] = {"default": None, "help": text}
-    kind = each.type.removesuffix(" | None")
-    if each.metadata["choices"]:
-        settings["type"] = click.Choice(each.metadata["choices"])
-    elif each.name in types:
-        settings |= {"type": types[each.name], "multiple": True}
-    elif kind == "tuple[str, ...]":
+    if field.metadata["choices"]:
+        settings["type"] = click.Choice(field.metadata["choices"])
+    elif field.name in types:
+        settings |= {"type": types[field.name], "multiple": True}
+    elif _type_name(field) == "tuple[str, ...]":
         name = name.removesuffix("s")
         settings["multiple"] = True
-    elif kind == "bool":
+    elif _type_name(field) == "bool":
         name = f"{name}/--no-{name[2:]}"
     else:
-        settings["type"] = {"int": int, "float": float, "str": str}[kind]
-    return click.option(name, each.name, **settings)
+        settings["type"] = _number_or_text(field)
+    return click.option(name, field.name, **settings)
+
+
+def _former_option(field: Field[Any], former: str) -> Callable[[Command], Command]:
+    """The option under the name that it had in the version before: it works, and says so."""
+    name = "--" + field.name.replace("_", "-")
+
+    def note(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
+        if value is not None:
+            click.echo(f"{former} is now {name}; the old name goes with the next version", err=True)
+        return value
+
+    # Both options fill the same parameter; click takes the one that was typed.
+    return click.option(
+        former,
+        field.name,
+        type=_number_or_text(field),
+        default=None,
+        hidden=True,
+        callback=note,
+        help=f"The former name of {name}.",
+    )
+
+
+def _number_or_text(field: Field[Any]) -> type:
+    return {"int": int, "float": float, "str": str}[_type_name(field)]
+
+
+def _type_name(field: Field[Any]) -> str:
+    """The annotation, which `from __future__ import annotations` leaves as text."""
+    return str(field.type).removesuffix(" | None")

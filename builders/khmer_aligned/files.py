@@ -1,4 +1,4 @@
-"""A folder that is being made: by one process, and its files whole or not at all."""
+"""Work in progress: files written whole or not at all, and a folder kept for one process."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from khmer_aligned.errors import UserError
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write `text`, in UTF-8; whoever looks finds the file as it was or as it is to be."""
-    # Several processes of one run may write it at once; what is left of one that was killed has a
-    # dot in front, and is not published.
+    """Write `text` in UTF-8, so that a reader sees the old file or the new one, never a part."""
+    # Several processes of one run may write it at once. The partial file of a process that was
+    # killed stays; its name begins with a dot, so it is never published.
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     partial.write_text(text, encoding="utf-8")
     partial.replace(path)
 
 
 @contextmanager
-def alone(folder: Path) -> Iterator[None]:
-    """Keep other processes out of `folder`, which is for work in progress.
+def lock_folder(folder: Path) -> Iterator[None]:
+    """Keep other processes out of `folder` while work in it is in progress.
 
-    The lock is the operating system's and ends with the process, however that ends. Raises
-    UserError when another process is there: one whose launcher was killed may well live on.
+    The operating system holds the lock and releases it when the process ends, however it ends.
+    Raises UserError when another process holds it: a worker may outlive its launcher.
     """
     lock = FileLock(folder / "lock")
     try:
         lock.acquire(blocking=False)
     except Timeout:
         raise UserError(
-            f"{folder}: another process is at work in it; let it finish, or end it"
+            f"{folder}: another process is at work in it; wait for it, or end it"
         ) from None
     try:
         yield

@@ -22,38 +22,46 @@ def option(
     above: float | None = None,
     at_most: float | None = None,
     below: float | None = None,
+    formerly: str = "",
 ) -> Any:
     """A dataclass field with its help text and what it may be.
 
     choices: the values that are allowed, for a string. The bounds are for numbers: `at_least` and
-    `at_most` include their value, `above` and `below` do not.
+    `at_most` include their value, `above` and `below` do not. formerly: the option's name in the
+    version before (`--offset`), which still works and is not shown.
     """
-    bounds = {"at_least": at_least, "above": above, "at_most": at_most, "below": below}
-    return field(default=default, metadata={"help": text, "choices": choices, "bounds": bounds})
+    return field(
+        default=default,
+        metadata={
+            "help": text,
+            "choices": choices,
+            "bounds": {"at_least": at_least, "above": above, "at_most": at_most, "below": below},
+            "formerly": formerly,
+        },
+    )
 
 
 def check_options(config: Any) -> None:
-    """Make whole numbers of `float` fields floats, and hold every value against its bounds.
+    """Make whole numbers of `float` fields floats, and check every value against its bounds.
 
-    None is not held against anything. Raises UserError, which names the field as the command line
-    does.
+    None is within all bounds. Raises UserError, which names the field as the command line does.
     """
-    for each in fields(config):
-        if "bounds" not in each.metadata:
+    for item in fields(config):
+        if "bounds" not in item.metadata:
             continue
-        value, name = getattr(config, each.name), "--" + each.name.replace("_", "-")
-        choices = each.metadata["choices"]
+        value, name = getattr(config, item.name), "--" + item.name.replace("_", "-")
+        choices = item.metadata["choices"]
         if choices and value not in choices:
             raise UserError(f"{name} is {value!r}: choose {' or '.join(choices)}")
         if value is None or isinstance(value, (bool, str, tuple)):
             continue
-        if str(each.type).startswith("float"):
+        if str(item.type).startswith("float"):
             value = float(value)  # 3 and 3.0 are one configuration
-            object.__setattr__(config, each.name, value)  # the dataclass is frozen
+            object.__setattr__(config, item.name, value)  # the dataclass is frozen
             if not math.isfinite(value):
                 raise UserError(f"{name} is {value}: give a number")
-        if not _within(value, each.metadata["bounds"]):
-            raise UserError(f"{name} is {value}: give {_words(each.metadata['bounds'])}")
+        if not _within(value, item.metadata["bounds"]):
+            raise UserError(f"{name} is {value}: give {_words(item.metadata['bounds'])}")
 
 
 def _within(value: float, bounds: dict[str, float | None]) -> bool:
@@ -74,5 +82,5 @@ def _words(bounds: dict[str, float | None]) -> str:
         "below": "less than",
     }
     return " and ".join(
-        f"{names[kind]} {bound:g}" for kind, bound in bounds.items() if bound is not None
+        f"{names[kind]} {bound:.10g}" for kind, bound in bounds.items() if bound is not None
     )

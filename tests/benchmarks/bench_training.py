@@ -79,7 +79,7 @@ def ours(rows, whisper, folder: Path, workers: int) -> tuple[float, float, int]:
     import numpy as np
 
     from khmer_whisper.config import Config
-    from khmer_whisper.examples.data import Fitting
+    from khmer_whisper.examples.fitting import Fitting
     from khmer_whisper.examples.mix import Clips, Part
     from khmer_whisper.trainer import WhisperTrainer
 
@@ -102,12 +102,13 @@ def measure(name: str, dataset: str, model: str, clips: int, workers: int) -> di
 
     from khmer_whisper import model as models
     from khmer_whisper.examples import data
+    from khmer_whisper.examples.fitting import select_fitting
 
     transformers.utils.logging.set_verbosity_error()
     if workers:
         torch.set_num_threads(1)
     whisper = models.load(model)
-    found = data.fitting(data.load(dataset), "train", whisper, "text")
+    found = select_fitting(data.load(dataset), "train", whisper, "text")
     rows = found.rows.select(range(min(clips, len(found))))
     audio = sum(len(row["bytes"]) for row in rows["audio"])
     folder = Path(tempfile.mkdtemp())

@@ -1,11 +1,13 @@
 """A dataset of sounds a tiny model can tell apart, and that model."""
 
+import io
 from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 import torch
-from datasets import Dataset
+from datasets import Audio, Dataset
 from safetensors.torch import load_file
 from transformers import WhisperConfig, WhisperFeatureExtractor, WhisperForConditionalGeneration
 
@@ -14,6 +16,9 @@ from khmer_aligned.schema import CLIP_FEATURES, SAMPLE_RATE
 from khmer_whisper import model as models
 from khmer_whisper.config import Config
 from khmer_whisper.demo.tokenizer import byte_tokenizer
+from khmer_whisper.examples import data
+from khmer_whisper.examples.fitting import select_fitting
+from khmer_whisper.examples.mix import Part
 from khmer_whisper.labels import Labeller
 from khmer_whisper.training import Result, train
 
@@ -174,3 +179,38 @@ def trained(dataset, tiny_folder, tmp_path_factory) -> Result:
         evaluate_every=64,
     )
     return train(config, out)
+
+
+def part(folder: Path, whisper: models.Whisper, weight: float = 1.0, language: str = "km") -> Part:
+    """The train split of a dataset in a folder."""
+    fitting = select_fitting(data.load(str(folder)), "train", whisper, "text")
+    return Part(str(folder), fitting, weight, language)
+
+
+@pytest.fixture(scope="session")
+def other(tmp_path_factory):
+    """Clips of another builder's set, one recording of them from `few`'s test split."""
+    rows = [clip(300 + i, random_words(300 + i), "other") for i in range(7)]
+    rows.append(clip(200, random_words(200), "test0"))
+    return write_dataset(tmp_path_factory.mktemp("other"), {"train": rows})
+
+
+def plain_dataset(
+    folder: Path, texts: list[str | None], rate: int = 16_000, seconds: float = 0.4
+) -> Path:
+    """A plain dataset of noise and `texts`."""
+    audio = []
+    for i in range(len(texts)):
+        noise = np.random.default_rng(i).normal(0, 0.1, round(seconds * rate))
+        buffer = io.BytesIO()
+        soundfile.write(buffer, noise, rate, format="FLAC")
+        audio.append({"bytes": buffer.getvalue(), "path": None})
+    rows = Dataset.from_dict({"audio": audio, "sentence": texts})
+    rows.cast_column("audio", Audio(decode=False)).to_parquet(str(folder / "train.parquet"))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def plain(tmp_path_factory):
+    """A speech dataset as most are: audio and a sentence."""
+    return plain_dataset(tmp_path_factory.mktemp("plain"), [f"big {i}" for i in range(10)])

@@ -28,7 +28,7 @@ def test_every_field_of_the_configuration_is_an_option():
 def test_options_go_before_the_file(tmp_path, monkeypatch):
     seen = []
     monkeypatch.setattr("khmer_whisper.training.train", lambda config, out: seen.append(config))
-    monkeypatch.setattr(cli, "_table", lambda *_: "")
+    monkeypatch.setattr("khmer_whisper.launch.leave_group", lambda: None)
     (tmp_path / "run.toml").write_text('dataset = "x"\nepochs = 7\nseed = 5\n', encoding="utf-8")
     monkeypatch.setenv("RANK", "1")  # a process that prints nothing
     done = run(
@@ -46,11 +46,11 @@ def test_options_go_before_the_file(tmp_path, monkeypatch):
     ("args", "complaint"),
     [
         (["train", "nowhere/at/all", "{}/out"], "nowhere/at/all"),
-        (["train", "x", "{}/out", "--batch-size", "0"], "batch_size is 0"),
+        (["train", "x", "{}/out", "--batch-size", "0"], "--batch-size is 0"),
         (["train", "x", "{}/out", "--config", "{}/none.toml"], "none.toml"),
         (["train", "x", "{}/out", "--mix", "org/other"], "mix org/other: give NAME=WEIGHT"),
         (["train", "x", "{}/out", "--mix", "org/other=-1"], "the weight is -1.0"),
-        (["train", "x", "{}/out", "--streaming"], "give max_steps with streaming"),
+        (["train", "x", "{}/out", "--streaming"], "give --max-steps with --streaming"),
         (["evaluate", "{}/nothing", "x"], "nothing"),
         (["evaluate", "{}/nothing", "x", "--batch-size", "0"], "'--batch-size': 0 is not in"),
         (["transcribe", "{}/nothing", "{}/none.wav"], "none.wav"),
@@ -64,6 +64,7 @@ def test_mistakes_are_one_line(tmp_path, args, complaint):
     assert complaint in last
 
 
+@pytest.mark.slow
 def test_evaluate_writes_what_it_says(trained, dataset, tmp_path):
     done = run("evaluate", trained.folder, dataset, "-o", tmp_path / "scores")
     assert done.exit_code == 0, done.output
@@ -83,6 +84,7 @@ def test_evaluate_writes_what_it_says(trained, dataset, tmp_path):
     assert "has no dev split; it has" in missing.output
 
 
+@pytest.mark.slow
 def test_nothing_of_anybodys_is_overwritten(trained, dataset, tmp_path):
     scores = (trained.folder / "metrics.json").read_bytes()
     done = run("evaluate", trained.folder, dataset, "-o", trained.folder)
@@ -97,6 +99,7 @@ def test_nothing_of_anybodys_is_overwritten(trained, dataset, tmp_path):
     assert (tmp_path / "a.txt").read_text(encoding="utf-8") == "by a human"
 
 
+@pytest.mark.slow
 def test_one_broken_file_does_not_stop_the_others(trained, tmp_path):
     files = [tmp_path / f"{name}.wav" for name in "abcd"]
     soundfile.write(files[0], sound(["ទឹក"], seed=1), 16_000)
@@ -119,6 +122,7 @@ def test_one_broken_file_does_not_stop_the_others(trained, tmp_path):
     assert "are no vtt: give --out" in stream.output
 
 
+@pytest.mark.slow
 def test_transcribe_several_files(trained, tmp_path):
     for name in ("a", "b"):
         soundfile.write(tmp_path / f"{name}.flac", sound(["ទឹក", "ធំ"], seed=1), 16_000)
@@ -139,6 +143,7 @@ def test_transcribe_several_files(trained, tmp_path):
     assert "two files" in clash.output
 
 
+@pytest.mark.slow
 def test_a_pushed_model_loads_by_its_name(trained, hub, tmp_path):
     folder = tmp_path / "whisper-sounds"
     shutil.copytree(trained.folder, folder)

@@ -5,23 +5,21 @@ import torch
 from torch.nn.functional import cross_entropy
 from transformers import GenerationConfig
 
+from khmer_aligned.errors import UserError
 from khmer_whisper import decode, metrics
 from khmer_whisper import model as models
 from khmer_whisper.config import Config
 from khmer_whisper.examples import data
 from khmer_whisper.examples.collate import Collator, log_mel, stack
+from khmer_whisper.examples.fitting import select_fitting
 from khmer_whisper.examples.mix import Clips, Key, Part
-from khmer_whisper.loss import LossHead, token_loss
-from khmer_whisper.trainer import WhisperTrainer, learning
+from khmer_whisper.examples.rows import waveform
+from khmer_whisper.loss import LossHead, mean_loss
+from khmer_whisper.trainer import WhisperTrainer, prepare_model
 
-from .conftest import WORDS, clip, sound, tiny_model, write_dataset
+from .conftest import WORDS, clip, part, sound, tiny_model, write_dataset
 
 ENGLISH = dict(zip(WORDS, ("water", "dog", "good", "big"), strict=True))
-
-
-def part(folder, whisper, weight: float = 1.0, language: str = "km") -> Part:
-    fitting = data.fitting(data.load(str(folder)), "train", whisper, "text")
-    return Part(str(folder), fitting, weight, language)
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +39,7 @@ def languages(tmp_path_factory):
 def learn(whisper, parts: list[Part], epochs: int, **options) -> None:
     """Plain AdamW over the project's own examples, order and loss."""
     config = Config(dataset="d", **options)
-    model, head = learning(whisper, config).train(), LossHead(whisper.model)
+    model, head = prepare_model(whisper, config).train(), LossHead(whisper.model)
     clips, sampler = Clips(parts, whisper, config), Clips(parts, whisper, config).sampler(config)
     collate = Collator(whisper.extractor, whisper.labeller.end)
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
@@ -51,7 +49,7 @@ def learn(whisper, parts: list[Part], epochs: int, **options) -> None:
             batch = collate([clips[key] for key in keys[first : first + 8]])
             head.labels = batch.pop("labels")
             optimizer.zero_grad()
-            token_loss(model(**batch), head.labels).backward()
+            mean_loss(model(**batch), head.labels).backward()
             optimizer.step()
     head.remove()
     model.eval()
@@ -89,6 +87,7 @@ def tuned(languages):
     return found, khmer, english
 
 
+@pytest.mark.slow
 def test_other_languages_are_not_forgotten(tuned):
     """Whisper-Finetune#126: tuned on one language, the model loses the others."""
     models_, khmer, english = tuned
@@ -99,6 +98,7 @@ def test_other_languages_are_not_forgotten(tuned):
         assert loss(models_[name], [khmer]) < loss(models_["base"], [khmer]) / 3
 
 
+@pytest.mark.slow
 def test_timestamps_are_not_lost(tuned):
     """transformers#30148: tuned without timestamps, the model does not know them any more."""
     models_, _, english = tuned
@@ -114,6 +114,7 @@ def test_timestamps_are_not_lost(tuned):
         assert times == pytest.approx([0.0, 0.4], abs=0.1)
 
 
+@pytest.mark.slow
 def test_every_language_can_still_be_asked_for(tuned, tmp_path):
     """forced_decoder_ids, or a generation config of one language, leave no other to ask for."""
     whisper = tuned[0]["mixed"]
@@ -125,7 +126,7 @@ def test_every_language_can_still_be_asked_for(tuned, tmp_path):
     assert getattr(config, "forced_decoder_ids", None) is None
     features = log_mel(stack([sound(["ទឹក"], seed=0)], whisper.extractor), whisper.extractor)
     heard = {
-        code: reloaded.labeller.text(reloaded.model.generate(features, language=code)[0].tolist())
+        code: reloaded.labeller.decode(reloaded.model.generate(features, language=code)[0].tolist())
         for code in ("km", "en")
     }
     assert heard == {"km": "ទឹក", "en": "water"}
@@ -145,32 +146,33 @@ def test_a_max_length_of_20_drops_nothing(dataset, tmp_path):
     splits = data.load(str(dataset))
     lengths = [len(ids) for ids in loaded.tokenizer(splits.get("train")["text"][:]).input_ids]
     assert sum(length < 20 for length in lengths) < len(lengths) / 2  # what the recipe keeps
-    assert len(data.fitting(splits, "train", loaded, "text")) == 64
+    assert len(select_fitting(splits, "train", loaded, "text")) == 64
     assert loaded.model.generation_config.max_length == 64
 
 
 def test_a_decoder_in_a_loop_does_not_decide_the_error_rate(tiny):
     """WER of 100 to 200 %: one clip that is repeated to the limit outweighs a hundred others."""
-    said = tiny.labeller.text_ids("ឆ្កែ")
-    unit = tiny.labeller.text_ids(" ទឹក")
+    said = tiny.labeller.encode("ឆ្កែ")
+    unit = tiny.labeller.encode(" ទឹក")
     ids = said + unit * 20
-    caught = decode.recognized(tiny, ids)
+    caught = decode.read_output(tiny.labeller, ids)
     assert caught == decode.Recognized("ឆ្កែ ទឹក", looped=True)
-    recipe = tiny.labeller.text(ids)
+    recipe = tiny.labeller.decode(ids)
     assert metrics.score(["ឆ្កែ ទឹក"], [recipe]).cer.rate > 5
     assert metrics.score(["ឆ្កែ ទឹក"], [recipe]).wer.rate <= 1
     # One that ended by itself has said what it said; a triple is no loop.
-    assert not decode.recognized(tiny, [*ids, tiny.labeller.end]).looped
-    assert decode.without_loop(said + unit * 3) == said + unit * 3
+    assert not decode.read_output(tiny.labeller, [*ids, tiny.labeller.end]).looped
+    assert decode.cut_loop(said + unit * 3) == said + unit * 3
 
 
+@pytest.mark.slow
 def test_nothing_is_prepared_before_training(dataset, tmp_path, monkeypatch):
     """transformers#29901 and a full disk: hours of `map` at 30 clips/s, and its log-mel kept."""
     cache = tmp_path / "cache"
     monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", cache)
     read = []
-    plain = data.waveform
-    for module in ("khmer_whisper.examples.data", "khmer_whisper.examples.make"):
+    plain = waveform
+    for module in ("khmer_whisper.examples.rows", "khmer_whisper.examples.make"):
         monkeypatch.setattr(f"{module}.waveform", lambda row: read.append(row) or plain(row))
     whisper = tiny_model()
     config = Config(dataset=str(dataset), max_steps=1, batch_size=4)
@@ -217,5 +219,5 @@ def test_an_unreadable_clip_is_never_left_out_of_the_scores(dataset, tiny):
     def broken(row: dict) -> dict:
         return {"audio": {"bytes": b"RIFF", "path": None} if row["id"] == name else row["audio"]}
 
-    with pytest.raises(data.UserError, match=f"clip {name}"):
+    with pytest.raises(UserError, match=f"clip {name}"):
         decode.predict(tiny, rows.map(broken), batch_size=2)

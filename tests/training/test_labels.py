@@ -7,7 +7,7 @@ from transformers import WhisperTokenizer
 
 from khmer_aligned.errors import UserError
 from khmer_whisper.demo.tokenizer import byte_tokenizer
-from khmer_whisper.labels import IGNORED, Labeller, Stretch
+from khmer_whisper.labels import IGNORED, Labeller, Phrase
 
 from ..conftest import SHARED
 
@@ -32,7 +32,7 @@ def test_prefix_stands_once_and_the_end_is_learned(labeller):
     assert made.labels == [*made.inputs[1:], labeller.end]
     assert labeller.end not in made.inputs
     assert len(made) == 4 + len(TEXT.encode())
-    assert labeller.text(made.labels) == TEXT
+    assert labeller.decode(made.labels) == TEXT
 
 
 def test_labels_are_the_tokenizers_own(labeller):
@@ -41,21 +41,21 @@ def test_labels_are_the_tokenizers_own(labeller):
 
 
 def test_previous_text_is_read_and_not_learned(labeller):
-    previous = labeller.text_ids("មុន")
+    previous = labeller.encode("មុន")
     made, plain = labeller.plain(TEXT, previous), labeller.plain(TEXT)
     assert made.inputs == [labeller.previous, *previous, *plain.inputs]
     assert made.labels == [IGNORED] * (len(previous) + 1) + plain.labels
 
 
 def test_timestamps_stand_around_each_stretch(labeller):
-    stretches = [Stretch("មួយ", 0.033, 0.5), Stretch("ពីរ", 0.49, 1.0)]
+    stretches = [Phrase("មួយ", 0.033, 0.5), Phrase("ពីរ", 0.49, 1.0)]
     labels = labeller.timed(stretches).labels
     marks = [n for n in names(labeller, labels) if n.startswith("<|") and n[2].isdigit()]
     # In steps of 20 ms, and never backwards.
     assert marks == ["<|0.04|>", "<|0.50|>", "<|0.50|>", "<|1.00|>"]
     assert labeller.no_timestamps not in labels
     assert labels[-1] == labeller.end
-    assert labeller.text(labels) == labeller.text(labeller.plain("មួយ ពីរ").labels) == "មួយ ពីរ"
+    assert labeller.decode(labels) == labeller.decode(labeller.plain("មួយ ពីរ").labels) == "មួយ ពីរ"
 
 
 def test_an_english_whisper_is_refused():
@@ -70,7 +70,7 @@ def test_real_text_survives_whispers_tokenizer():
     assert (labeller.end, labeller.start, labeller.language) == (50257, 50258, 50323)
     assert (labeller.task, labeller.no_timestamps) == (50359, 50363)
     assert len(labeller.languages) == 99
-    assert labeller.text_ids(" ") == [220]  # suppressed at the beginning, as in the checkpoints
+    assert labeller.encode(" ") == [220]  # suppressed at the beginning, as in the checkpoints
     texts = (SHARED / "data/text/ntrex_khm_1-1000.txt").read_text(encoding="utf-8").splitlines()
     for path in (SHARED / "data").rglob("metadata.csv"):
         with path.open(encoding="utf-8", newline="") as file:
@@ -78,4 +78,4 @@ def test_real_text_survives_whispers_tokenizer():
     texts += [p.read_text(encoding="utf-8-sig") for p in (SHARED / "data/sevakhum").glob("*.txt")]
     assert len(texts) > 3000
     for text in texts:
-        assert labeller.text(labeller.plain(text).labels) == text.strip()
+        assert labeller.decode(labeller.plain(text).labels) == text.strip()

@@ -15,7 +15,7 @@ from .sentences import lexicon, random_sentence
 from .synthesize import Espeak, Voice
 
 VARIANTS = [*(f"m{i}" for i in range(1, 9)), *(f"f{i}" for i in range(1, 6))]
-TAIL = 0.03  # seconds of sound that espeak-ng may leave behind a phrase's last word
+TAIL = 0.03  # seconds of sound after the last word of a phrase
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,16 +24,16 @@ class Reading:
 
     samples: np.ndarray  # mono float32 at 16 kHz
     words: tuple[SpokenWord, ...]
-    times: list[tuple[float, float]]  # seconds, of each of the words
+    times: list[tuple[float, float]]  # start and end of each word, in seconds
 
     @property
     def letters(self) -> str:
-        """What an aligner over romanized letters hears."""
+        """The letters that an aligner over romanized Khmer finds in it."""
         return "".join(word.romanized for word in self.words)
 
 
 def read(espeak: Espeak, text: str, voice: Voice, chance: random.Random) -> Reading:
-    """Khmer text in espeak-ng's voice, with a pause wherever it has a space, longer after ។."""
+    """Read Khmer text with espeak-ng, with a pause at each space, a longer one after ។."""
     words = Transcript.from_text(text).words
     pieces: list[np.ndarray] = []
     times: list[tuple[float, float]] = []
@@ -62,6 +62,7 @@ def _phrases(words: Sequence[SpokenWord]) -> Iterator[list[SpokenWord]]:
 
 
 def random_voice(chance: random.Random, languages: Sequence[str], variants: Sequence[str]) -> Voice:
+    """A random language, timbre, speed and pitch."""
     return Voice(
         language=chance.choice(languages),
         variant=chance.choice(variants),
@@ -72,7 +73,7 @@ def random_voice(chance: random.Random, languages: Sequence[str], variants: Sequ
 
 
 def disturb(reading: Reading, chance: random.Random, silence: float = 0.4) -> Reading:
-    """Another gain, up to `silence` seconds at both ends, white noise 15 to 50 dB under it."""
+    """Change the gain, add up to `silence` seconds at both ends, and noise 15 to 50 dB below."""
     noise = np.random.default_rng(chance.getrandbits(32))
     before, after = (int(chance.uniform(0, silence) * SAMPLE_RATE) for _ in range(2))
     speech = np.pad(reading.samples, (before, after)) * chance.uniform(0.2, 1.0)

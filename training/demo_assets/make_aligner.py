@@ -27,11 +27,11 @@ from .corpus import VARIANTS, Reading, stream
 BLANK = "-"
 LETTERS = [BLANK, *"abcdefghijklmnopqrstuvwxyz'"]
 LANGUAGES = ["id", "ms", "sw", "it", "es", "hr", "fi", "ro", "eo"]
-STRIDE = 2  # frames of 10 ms that are stacked to one of 20 ms
+STRIDE = 2  # frames of 10 ms in each of 20 ms
 FRAME_SECONDS = 0.02
 BATCH_SECONDS = 40
-LONG = 0.1  # share of batches whose recordings are several sentences long, up to
-LONG_SECONDS = 30
+LONG = 0.1  # share of batches with recordings of several sentences
+LONG_SECONDS = 30  # at most
 LEARNING_RATE = 2e-3
 GUIDANCE = 1.0  # weight of the frames' cross entropy beside CTC's loss
 STEPS = 600
@@ -93,7 +93,7 @@ class Batches(torch.utils.data.IterableDataset):
                 recording = next(readings)
                 limit = chance.uniform(12, LONG_SECONDS) if long else 0
                 while len(recording.samples) / SAMPLE_RATE < limit - 8:
-                    recording = joined(recording, next(readings))
+                    recording = concatenate(recording, next(readings))
                 recordings.append(recording)
                 seconds += len(recording.samples) / SAMPLE_RATE
             batch = features(
@@ -114,8 +114,8 @@ class Batches(torch.utils.data.IterableDataset):
             }
 
 
-def joined(first: Reading, second: Reading) -> Reading:
-    """One after the other."""
+def concatenate(first: Reading, second: Reading) -> Reading:
+    """Two readings, one after the other."""
     shift = len(first.samples) / SAMPLE_RATE
     return Reading(
         np.concatenate([first.samples, second.samples]),
@@ -125,7 +125,7 @@ def joined(first: Reading, second: Reading) -> Reading:
 
 
 def guide(reading: Reading, frames: int) -> torch.Tensor:
-    """The letter of each frame (frames,), with the letters of a word evenly over its time."""
+    """The letter of each frame (frames,), the letters of a word spread evenly over its time."""
     path = torch.zeros(frames, dtype=torch.long)
     for word, (start, end) in zip(reading.words, reading.times, strict=True):
         ids = [LETTERS.index(c) for c in word.romanized]
@@ -133,14 +133,14 @@ def guide(reading: Reading, frames: int) -> torch.Tensor:
         for i, (a, b) in enumerate(pairwise(bounds)):
             path[a:b] = ids[i]
             if i and ids[i] == ids[i - 1] and b - a > 1:
-                path[a] = 0  # a letter twice in a row takes a blank between
+                path[a] = 0  # between two equal letters CTC needs a blank
     return path
 
 
-def loss_of(aligner: Wav2Vec2BertForCTC, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-    """CTC's loss, and the cross entropy of each frame against the guide.
+def compute_loss(aligner: Wav2Vec2BertForCTC, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+    """The CTC loss and the cross entropy of each frame with the guide.
 
-    The guide makes the model learn in minutes, and keeps its letters where they are heard.
+    With the guide the model learns in minutes, and its letters stay where they are spoken.
     """
     mask = batch["attention_mask"]
     output = aligner(batch["input_features"], attention_mask=mask, labels=batch["labels"])
@@ -151,7 +151,7 @@ def loss_of(aligner: Wav2Vec2BertForCTC, batch: dict[str, torch.Tensor]) -> torc
 
 
 def letter_error_rate(aligner: Wav2Vec2BertForCTC, batch: dict) -> float:
-    """Of greedy decoding."""
+    """The letter error rate of greedy decoding."""
     with torch.inference_mode():
         best = aligner(batch["input_features"], attention_mask=batch["attention_mask"])
     references, hypotheses = [], []
@@ -165,7 +165,7 @@ def letter_error_rate(aligner: Wav2Vec2BertForCTC, batch: dict) -> float:
 
 
 def save(aligner: Wav2Vec2BertForCTC, folder: Path) -> None:
-    """The folder that `AutoModelForCTC.from_pretrained` and `AutoProcessor` read; fp16."""
+    """Write a folder for `AutoModelForCTC.from_pretrained` and `AutoProcessor`; fp16."""
     folder.mkdir(parents=True, exist_ok=True)
     vocabulary = {letter: i for i, letter in enumerate(LETTERS)}
     (folder / "vocab.json").write_text(json.dumps(vocabulary))
@@ -184,7 +184,7 @@ def save(aligner: Wav2Vec2BertForCTC, folder: Path) -> None:
 
 
 def make_aligner(folder: Path, seed: int = 1) -> None:
-    """Train it and write it to `folder`."""
+    """Train the aligner and write it to `folder`."""
     torch.manual_seed(seed)
     aligner = model().train()
     optimizer = torch.optim.AdamW(aligner.parameters(), LEARNING_RATE, weight_decay=0.01)
@@ -194,7 +194,7 @@ def make_aligner(folder: Path, seed: int = 1) -> None:
     batches = iter(torch.utils.data.DataLoader(Batches(seed), batch_size=None, num_workers=1))
     held_out = next(iter(Batches(seed + 1)))
     for step in tqdm(range(1, STEPS + 1), desc="aligner", unit="batch"):
-        loss = loss_of(aligner, next(batches))
+        loss = compute_loss(aligner, next(batches))
         loss.backward()
         torch.nn.utils.clip_grad_norm_(aligner.parameters(), 1.0)
         optimizer.step()

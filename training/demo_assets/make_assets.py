@@ -1,4 +1,4 @@
-"""Remake the demo's assets: `python -m khmer_whisper.demo.make_assets`."""
+"""Remake the demo's assets: `cd training && uv run python -m demo_assets.make_assets`."""
 
 from __future__ import annotations
 

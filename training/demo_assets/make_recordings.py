@@ -19,19 +19,19 @@ from khmer_aligned.text import SpokenWord
 from .corpus import Reading, disturb, read
 from .synthesize import Espeak, Voice
 
-ACCENT = "hr"  # the language whose phonemes all of them speak with; the demo's Whisper knows others
+ACCENT = "hr"  # the language whose phonemes are used; the demo's Whisper learned other ones
 
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """How a transcript is read. Real transcripts are rough, and two of these are too."""
+    """How a transcript is read. Two readings differ from theirs, as in real recordings."""
 
     speaker: str
     voice: Voice
     split: str
-    unspoken: str = ""  # a stretch of the transcript that is passed over
-    untranscribed: str = ""  # a sentence that is read, though it is not in the transcript,
-    before: str = ""  # before this stretch of the transcript
+    unspoken: str = ""  # a part of the transcript that is not read
+    untranscribed: str = ""  # a sentence that is read and is not in the transcript
+    before: str = ""  # the part of the transcript that the sentence is read before
 
 
 SCRIPTS = {
@@ -66,9 +66,10 @@ class TimedWord:
 def perform(
     espeak: Espeak, text: str, script: Script, seed: int
 ) -> tuple[np.ndarray, list[TimedWord]]:
-    """Samples (n,) at 16 kHz of a transcript, and its `TimedWord`s, without what is unspoken."""
+    """Samples (n,) at 16 kHz of a transcript, and its words that are read, with their times."""
     chance = random.Random(seed)
-    parts: list[tuple[int | None, str]] = [(0, text)]  # where it stands in the transcript, and it
+    # Parts of text with their offset in the transcript.
+    parts: list[tuple[int | None, str]] = [(0, text)]
     if script.unspoken:
         at = text.index(script.unspoken)
         after = at + len(script.unspoken)
@@ -79,12 +80,12 @@ def perform(
     pause = np.zeros(round(0.7 * SAMPLE_RATE), np.float32)
     samples: list[np.ndarray] = [pause]
     timed: list[TimedWord] = []
-    for place, part in parts:
+    for offset, part in parts:
         reading = read(espeak, part, script.voice, chance)
         shift = sum(map(len, samples)) / SAMPLE_RATE
-        if place is not None:
+        if offset is not None:
             for word, (start, end) in zip(reading.words, reading.times, strict=True):
-                span = (word.span[0] + place, word.span[1] + place)
+                span = (word.span[0] + offset, word.span[1] + offset)
                 timed.append(TimedWord(word, span, start + shift, end + shift))
         samples += [reading.samples, pause]
     whole = Reading(np.concatenate(samples), (), [])
@@ -102,9 +103,9 @@ def make_recordings(folder: Path) -> None:
         with (folder / f"{name}.words.tsv").open("w", encoding="utf-8", newline="") as file:
             table = csv.writer(file, delimiter="\t", lineterminator="\n")
             table.writerow(["word", "from", "to", "start", "end"])
-            for each in timed:
-                times = f"{each.start:.4f}", f"{each.end:.4f}"
-                table.writerow([each.word.text, *each.span, *times])
+            for item in timed:
+                times = f"{item.start:.4f}", f"{item.end:.4f}"
+                table.writerow([item.word.text, *item.span, *times])
         rows.append([f"{name}.ogg", text, script.speaker, script.split])
     with (folder / "metadata.csv").open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file, lineterminator="\n")

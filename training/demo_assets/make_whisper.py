@@ -1,7 +1,7 @@
 """Train the demo's Whisper from random weights: small, over bytes, and far from perfect.
 
-An encoder-decoder takes long to find out where to listen. Two losses that only the training
-knows shorten that: CTC on the encoder (Watanabe et al. 2017, "Hybrid CTC/attention architecture
+An encoder-decoder takes long to learn where to attend. Two losses, used in training only, shorten
+that: CTC on the encoder (Watanabe et al. 2017, "Hybrid CTC/attention architecture
 for end-to-end speech recognition"), and attention that is guided to where each character is
 spoken (after Tachibana et al. 2018, "Efficiently trainable text-to-speech system based on deep
 convolutional networks with guided attention"; ours are the known times, not a diagonal).
@@ -35,28 +35,28 @@ from .corpus import VARIANTS, Reading, stream
 from .make_aligner import LETTERS
 
 LANGUAGES = ["id", "ms", "sw", "fi"]  # not the accent of the recordings: there is much to learn
-WINDOW = 6  # seconds, for Whisper's 30: a fifth of the work for every clip of the demo
+WINDOW = 6  # seconds, where Whisper has 30: a fifth of the work for each clip
 FRAME_SECONDS = 0.02
 GUIDED_HEADS = 2  # of each decoder layer
-MARGIN = 0.12  # seconds around a character where guided attention may go
+MARGIN = 0.12  # seconds around a character that guided attention may cover
 CTC_WEIGHT = 0.5
 GUIDE_WEIGHT = 1.0
 BATCH_SIZE = 16
-LEARNING_RATE = 2e-3
 SAVE_EVERY = 250
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Short windows first: most of what there is to learn, at half the work."""
+    """A part of the training. Short windows come first: most is learned there, at half the work."""
 
     window: int  # seconds
     max_bytes: int
     max_phrases: int
     steps: int
+    learning_rate: float  # at its highest
 
 
-STAGES = [Stage(3, 70, 1, 1200), Stage(WINDOW, 130, 3, 1200)]
+STAGES = [Stage(3, 70, 1, 1200, 2e-3), Stage(WINDOW, 130, 3, 1200, 1e-3)]
 
 
 def model(window: int) -> WhisperForConditionalGeneration:
@@ -95,7 +95,7 @@ class Batches(torch.utils.data.IterableDataset):
     """Batches of BATCH_SIZE sentences that fit the stage's window.
 
     input_features (B, 80, frames); decoder_input_ids and labels (B, L); letters (B, N), padded
-    with -100; guide (B, L, 2), the frames [from, to) of each label, 0, 0 for one without a place.
+    with IGNORED; guide (B, L, 2), the frames [from, to) of each label, 0, 0 for one without any.
     """
 
     def __init__(self, stage: Stage, seed: int) -> None:
@@ -138,7 +138,8 @@ def _padded(rows: list[list], value: int) -> torch.Tensor:
 def guide(text: str, reading: Reading) -> list[tuple[int, int]]:
     """Encoder frames [from, to) of each label of a sentence: prefix, bytes, end.
 
-    A word's characters stand evenly over its time; what is not spoken stands with what is before.
+    The characters of a word are spread evenly over its time; a character that is not spoken has
+    the place of the one before it.
     """
     first = np.full(len(text), np.inf)
     last = np.full(len(text), -np.inf)
@@ -161,17 +162,17 @@ def guide(text: str, reading: Reading) -> list[tuple[int, int]]:
 def losses(
     whisper: WhisperForConditionalGeneration, ctc: torch.nn.Linear, batch: dict[str, torch.Tensor]
 ) -> dict[str, torch.Tensor]:
-    """Cross entropy of the labels, CTC of the letters, and attention outside of its place."""
+    """The cross entropy of the labels, CTC of the letters, and attention outside of the guide."""
     output = whisper(
         input_features=batch["input_features"],
         decoder_input_ids=batch["decoder_input_ids"],
         output_attentions=True,
     )
-    heard = ctc(output.encoder_last_hidden_state).log_softmax(-1)
+    letter_scores = ctc(output.encoder_last_hidden_state).log_softmax(-1)
     lengths = (batch["letters"] >= 0).sum(1)
-    frames = torch.full_like(lengths, heard.shape[1])
+    frames = torch.full_like(lengths, letter_scores.shape[1])
     start, end = batch["guide"].unbind(-1)  # (B, L)
-    frame = torch.arange(heard.shape[1])
+    frame = torch.arange(letter_scores.shape[1])
     inside = (frame >= start[..., None]) & (frame < end[..., None])  # (B, L, S)
     placed = inside.any(-1)
     mass = torch.stack(
@@ -185,7 +186,7 @@ def losses(
             output.logits.flatten(0, 1), batch["labels"].flatten(), ignore_index=IGNORED
         ),
         "letters": torch.nn.functional.ctc_loss(
-            heard.transpose(0, 1), batch["letters"].clamp(min=0), frames, lengths,
+            letter_scores.transpose(0, 1), batch["letters"].clamp(min=0), frames, lengths,
             zero_infinity=True,
         ),
         "attention": -(mass + 1e-4).log().mean(),
@@ -195,19 +196,19 @@ def losses(
 def character_error_rate(
     whisper: WhisperForConditionalGeneration, batch: dict[str, torch.Tensor]
 ) -> float:
-    """Of what the model generates for a batch, characters as written."""
+    """The character error rate of what the model generates for a batch, as written."""
     labeller = Labeller(byte_tokenizer())
     whisper.generation_config = generation_config(whisper, labeller)
     with torch.inference_mode():
         ids = whisper.generate(batch["input_features"], max_length=140)
     return jiwer.cer(
-        [labeller.text(row) for row in batch["labels"].tolist()],
-        [labeller.text(row) for row in ids.tolist()],
+        [labeller.decode(row) for row in batch["labels"].tolist()],
+        [labeller.decode(row) for row in ids.tolist()],
     )
 
 
 def save(whisper: WhisperForConditionalGeneration, window: int, folder: Path) -> None:
-    """The folder that `WhisperForConditionalGeneration.from_pretrained` reads; fp16."""
+    """Write a folder for `WhisperForConditionalGeneration.from_pretrained`; fp16."""
     tokenizer = byte_tokenizer()
     half = WhisperForConditionalGeneration(whisper.config)
     half.load_state_dict(whisper.state_dict())
@@ -217,7 +218,7 @@ def save(whisper: WhisperForConditionalGeneration, window: int, folder: Path) ->
 
 
 def make_whisper(folder: Path, seed: int = 2) -> None:
-    """Train it and write it to `folder`."""
+    """Train the Whisper and write it to `folder`."""
     torch.manual_seed(seed)
     random.seed(seed)
     ctc = torch.nn.Linear(128, len(LETTERS))
@@ -227,28 +228,37 @@ def make_whisper(folder: Path, seed: int = 2) -> None:
         if weights:  # the encoder's positions are fixed sinusoids, of any length
             weights.pop("model.encoder.embed_positions.weight")
             whisper.load_state_dict(weights, strict=False)
-        parameters = [p for p in (*whisper.parameters(), *ctc.parameters()) if p.requires_grad]
-        peak = LEARNING_RATE / (number + 1)
-        optimizer = torch.optim.AdamW(parameters, peak, betas=(0.9, 0.98), weight_decay=0.01)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, peak, total_steps=stage.steps, pct_start=0.1
-        )
-        data = Batches(stage, seed + 2 * number)
-        batches = iter(torch.utils.data.DataLoader(data, batch_size=None, num_workers=1))
-        held_out = next(iter(Batches(stage, seed + 2 * number + 1)))
-        for step in tqdm(
-            range(1, stage.steps + 1), desc=f"whisper, {stage.window} s", unit="batch"
-        ):
-            parts = losses(whisper.train(), ctc, next(batches))
-            loss = parts["labels"] + CTC_WEIGHT * parts["letters"]
-            (loss + GUIDE_WEIGHT * parts["attention"]).backward()
-            torch.nn.utils.clip_grad_norm_(parameters, 1.0)
-            optimizer.step()
-            schedule.step()
-            optimizer.zero_grad()
-            if step % SAVE_EVERY == 0 or step == stage.steps:
-                rate = character_error_rate(whisper.eval(), held_out)
-                figures = ", ".join(f"{name} {value.item():.3f}" for name, value in parts.items())
-                tqdm.write(f"{stage.window} s, step {step}: {figures}, CER {rate:.3f}")
-                save(whisper, stage.window, folder)
+        train_stage(whisper, ctc, stage, seed + 2 * number, folder)
         weights = whisper.state_dict()
+
+
+def train_stage(
+    whisper: WhisperForConditionalGeneration,
+    ctc: torch.nn.Linear,
+    stage: Stage,
+    seed: int,
+    folder: Path,
+) -> None:
+    """Train for the steps of a stage, and save every SAVE_EVERY of them."""
+    peak = stage.learning_rate
+    parameters = [p for p in (*whisper.parameters(), *ctc.parameters()) if p.requires_grad]
+    optimizer = torch.optim.AdamW(parameters, peak, betas=(0.9, 0.98), weight_decay=0.01)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, peak, total_steps=stage.steps, pct_start=0.1
+    )
+    loader = torch.utils.data.DataLoader(Batches(stage, seed), batch_size=None, num_workers=1)
+    batches = iter(loader)
+    held_out = next(iter(Batches(stage, seed + 1)))
+    for step in tqdm(range(1, stage.steps + 1), desc=f"whisper, {stage.window} s", unit="batch"):
+        parts = losses(whisper.train(), ctc, next(batches))
+        loss = parts["labels"] + CTC_WEIGHT * parts["letters"]
+        (loss + GUIDE_WEIGHT * parts["attention"]).backward()
+        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+        optimizer.step()
+        schedule.step()
+        optimizer.zero_grad()
+        if step % SAVE_EVERY == 0 or step == stage.steps:
+            rate = character_error_rate(whisper.eval(), held_out)
+            figures = ", ".join(f"{name} {value.item():.3f}" for name, value in parts.items())
+            tqdm.write(f"{stage.window} s, step {step}: {figures}, CER {rate:.3f}")
+            save(whisper, stage.window, folder)

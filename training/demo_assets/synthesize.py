@@ -1,7 +1,7 @@
 """Speech with exact word times, read from romanized words by espeak-ng.
 
 Needed only to remake the demo's assets: espeak-ng's library comes with the wheel
-`espeakng-loader` (dependency group `demo-assets`).
+`espeakng-loader`, in the dependency group `dev`.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Voice:
 
 @dataclass(frozen=True, slots=True)
 class Speech:
-    """Mono float32 samples at 16 kHz, and [start, end) in seconds of each word that was read."""
+    """Samples (n,), mono float32 at 16 kHz, and [start, end) of each word in seconds."""
 
     samples: np.ndarray
     times: list[tuple[float, float]]
@@ -88,7 +88,7 @@ class Espeak:
         self._callback = _CALLBACK(self._receive)  # a reference, or it would be collected
 
     def _synthesize(self, text: str, voice: Voice) -> bool:
-        """Collect the chunks and events of `text`; whether there were any."""
+        """Collect the chunks and events of `text`. Returns whether there were any."""
         self._chunks: list[np.ndarray] = []
         self._events: list[tuple[int, int | str]] = []
         library = self._library
@@ -116,8 +116,8 @@ class Espeak:
     def speak(self, words: Sequence[str], voice: Voice) -> Speech:
         """Read romanized `words` as one phrase.
 
-        Raises RuntimeError where espeak-ng reads other words than it was given, such as one
-        that it spells out, or where its times are not in order.
+        Raises RuntimeError when espeak-ng reads other words than these, such as one that it
+        spells, or when its times are out of order.
         """
         text = " ".join(words) + "."
         # Once in some ten thousand times espeak-ng returns without a sound; asked again it speaks.

@@ -1,41 +1,52 @@
-"""The command line: click, and nothing but click."""
+"""The command `khmer-whisper`: click, and nothing but click."""
 
 from __future__ import annotations
 
 import functools
-import json
-import logging
 import os
 import sys
-import warnings
 from collections.abc import Callable
-from dataclasses import fields
 from pathlib import Path
+from typing import TYPE_CHECKING, ParamSpec
 
 import click
 
-from khmer_aligned.console import Console
-from khmer_aligned.errors import UserError
+from khmer_aligned.console import Console, options_of
+from khmer_aligned.errors import Failed, UserError
 from khmer_whisper.config import Config, Mixed
+
+if TYPE_CHECKING:
+    from khmer_whisper.transcription import Form
 
 QUANTIZATIONS = ("float32", "float16", "bfloat16", "int8")
 FORMATS = ("txt", "json", "srt", "vtt")
 
+P = ParamSpec("P")
 
-def quietly(command: Callable) -> Callable:
-    """Run `command` without the libraries' deprecations in their own calls."""
+
+class MixedType(click.ParamType):
+    """NAME=WEIGHT[:LANGUAGE], a further training dataset."""
+
+    name = "NAME=WEIGHT[:LANGUAGE]"
+
+    def convert(
+        self, value: str | Mixed, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Mixed:
+        try:
+            return value if isinstance(value, Mixed) else Mixed.parse(value)
+        except UserError as error:
+            self.fail(str(error), param, ctx)
+
+
+def quiet(command: Callable[P, None]) -> Callable[P, None]:
+    """Run `command` without the messages of the libraries."""
 
     @functools.wraps(command)
-    def run(*args, **kwargs):
-        from datasets.utils import logging as datasets_logging
-        from transformers.utils import logging as transformers_logging
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        from khmer_whisper.quiet import quiet_libraries
 
-        transformers_logging.set_verbosity_error()
-        transformers_logging.disable_progress_bar()
-        datasets_logging.set_verbosity_error()
-        logging.getLogger("accelerate").setLevel(logging.ERROR)
-        warnings.simplefilter("ignore")
-        return command(*args, **kwargs)
+        quiet_libraries()
+        command(*args, **kwargs)
 
     return run
 
@@ -47,30 +58,6 @@ def main() -> None:
 
     DATASET and MODEL are Hub ids, with @REVISION if you like, or local folders.
     """
-
-
-def config_options(command: Callable) -> Callable:
-    """An option for each field of Config; only those given count."""
-    for field in reversed(fields(Config)):
-        if field.name == "dataset":
-            continue
-        name = "--" + field.name.replace("_", "-")
-        settings: dict = {"default": None, "help": field.metadata["help"]}
-        if field.default:  # click is not told it: only what is given counts
-            settings["help"] += f"  [default: {field.default}]"
-        if field.metadata["choices"]:
-            settings["type"] = click.Choice(field.metadata["choices"])
-        elif field.type == "bool":
-            name = f"{name}/--no-{name[2:]}"
-        elif field.name == "mix":
-            settings |= {"multiple": True, "metavar": "NAME=WEIGHT[:LANGUAGE]"}
-            settings["callback"] = lambda _, __, texts: tuple(map(Mixed.parse, texts))
-        elif field.type == "tuple[str, ...]":
-            name, settings["multiple"] = name.removesuffix("s"), True
-        else:
-            settings["type"] = {"int": int, "float": float, "str": str}[field.type]
-        command = click.option(name, field.name, **settings)(command)
-    return command
 
 
 @main.command()
@@ -89,43 +76,53 @@ def config_options(command: Callable) -> Callable:
     show_default=True,
     help="One for each GPU. For several machines: accelerate launch -m khmer_whisper.cli train ...",
 )
-@config_options
-@quietly
-def train(dataset: str, out: Path, config_file: Path | None, processes: int, **options) -> None:
+@options_of(Config, mix=MixedType())
+@quiet
+def train(
+    dataset: str, out: Path, config_file: Path | None, processes: int, **options: object
+) -> None:
     """Fine-tune a Whisper on DATASET and write the model folder OUT.
 
-    Options given here go before those of --config. Started again after an interruption with the
+    Options given here replace those of --config. Started again after an interruption with the
     same options, it goes on where it was.
     """
-    given = {key: value for key, value in options.items() if value not in (None, ())}
+    given = {name: value for name, value in options.items() if value not in (None, ())}
     given["dataset"] = dataset
     config = Config.read(config_file, **given) if config_file else Config.of(given)
-    if processes > 1 and "RANK" not in os.environ:
+    rank = os.environ.get("RANK")  # set in each of several processes
+    if processes > 1 and rank is None:
         from khmer_whisper.launch import launch
 
-        return launch(sys.argv[1:], processes)
+        return launch("khmer_whisper.worker", sys.argv[1:], processes)
 
-    from khmer_whisper.training import train as run
+    from khmer_whisper import training
+    from khmer_whisper.evaluation import format_scores
 
     try:
-        result = run(config, out)
+        result = training.train(config, out)
     except KeyboardInterrupt:
         click.echo("stopped: the same command goes on from the last checkpoint", err=True)
         raise
-    if os.environ.get("RANK", "0") == "0":
-        click.echo(_table(result.split, {"base": result.base, "tuned": result.tuned}))
+    if rank in (None, "0"):
+        click.echo(format_scores(result.split, {"base": result.base, "tuned": result.tuned}))
         click.echo(f"\nModel folder: {out}")
-    if "RANK" in os.environ:
-        from accelerate import PartialState
+    if rank is not None:
+        from khmer_whisper.launch import leave_group
 
-        PartialState().destroy_process_group()  # a process that keeps it may hang at its exit
+        leave_group()
 
 
 @main.command()
 @click.argument("model")
 @click.argument("dataset")
-@click.option("--split", default="test", show_default=True)
-@click.option("--batch-size", type=click.IntRange(1), default=16, show_default=True)
+@click.option("--split", default="test", show_default=True, help="The split to score on.")
+@click.option(
+    "--batch-size",
+    type=click.IntRange(1),
+    default=16,
+    show_default=True,
+    help="Clips decoded at a time.",
+)
 @click.option("--streaming", is_flag=True, help="Put nothing of DATASET on disk.")
 @click.option(
     "-o",
@@ -133,14 +130,12 @@ def train(dataset: str, out: Path, config_file: Path | None, processes: int, **o
     type=click.Path(path_type=Path, file_okay=False),
     help="Write predictions.jsonl and metrics.json into this folder.",
 )
-@quietly
+@quiet
 def evaluate(
     model: str, dataset: str, split: str, batch_size: int, streaming: bool, out: Path | None
 ) -> None:
     """Score MODEL on a split of DATASET."""
-    from khmer_aligned.files import write_whole
-    from khmer_whisper import decode
-    from khmer_whisper import evaluation as evaluation
+    from khmer_whisper import evaluation
     from khmer_whisper import model as models
     from khmer_whisper.examples import data
 
@@ -150,15 +145,12 @@ def evaluate(
         out.mkdir(parents=True, exist_ok=True)
     whisper = models.place(models.load(model))
     splits = data.load(dataset, streaming=streaming)
-    found = evaluation.evaluate(whisper, splits, split, batch_size)
+    result = evaluation.evaluate(whisper, splits, split, batch_size)
     if out:
-        decode.write(out / "predictions.jsonl", found.rows())
-        report = evaluation.report(splits, {"model": found}, {"model": whisper.source})
-        text = json.dumps(report, ensure_ascii=False, indent=2) + "\n"
-        write_whole(out / "metrics.json", text)
-    for clip in found.left_out:
+        evaluation.write_evaluation(out, result, splits, whisper.source)
+    for clip in result.left_out:
         click.echo(f"not scored: {clip.id}: {clip.reason}", err=True)
-    click.echo(_table(split, {model: found.scores}))
+    click.echo(evaluation.format_scores(split, {model: result.scores}))
 
 
 @main.command()
@@ -173,21 +165,36 @@ def evaluate(
     help="How the weights are stored: smaller, faster and less exact than float32.",
 )
 @click.option("--clips", type=click.IntRange(1), help="Compare on the first of them only.")
-@click.option("--batch-size", type=click.IntRange(1), default=8, show_default=True)
-@quietly
-def export(model: str, out: Path, dataset: str | None, quantization: str, **options) -> None:
+@click.option(
+    "--batch-size",
+    type=click.IntRange(1),
+    default=8,
+    show_default=True,
+    help="Clips decoded at a time.",
+)
+@quiet
+def export(
+    model: str,
+    out: Path,
+    dataset: str | None,
+    quantization: str,
+    clips: int | None,
+    batch_size: int,
+) -> None:
     """Write MODEL for CTranslate2 (faster-whisper) into the folder OUT.
 
-    Both are decoded and compared; an export that hears something else is not written. Needs
+    Both models are decoded and compared; an export whose texts differ is not written. Needs
     khmer-aligned[ctranslate2].
     """
-    from khmer_whisper.export import export as run
+    from khmer_whisper import export as exporting
+    from khmer_whisper.evaluation import format_scores
 
-    done = run(model, out, dataset, quantization, **options)
-    click.echo(
-        _table(done.split, {"original": done.original.scores, "export": done.exported.scores})
+    result = exporting.export(
+        model, out, dataset, quantization=quantization, clips=clips, batch_size=batch_size
     )
-    click.echo(f"{done.same} of {len(done.original.predictions)} clips are the same text")
+    scores = {"original": result.original.scores, "export": result.exported.scores}
+    click.echo(format_scores(result.split, scores))
+    click.echo(f"{result.same} of {len(result.original.predictions)} clips are the same text")
     click.echo(f"\nModel folder: {out}")
 
 
@@ -196,50 +203,70 @@ def export(model: str, out: Path, dataset: str | None, quantization: str, **opti
 @click.argument(
     "files", nargs=-1, required=True, type=click.Path(path_type=Path, dir_okay=False, exists=True)
 )
-@click.option("--format", "form", type=click.Choice(FORMATS), default="txt", show_default=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(FORMATS),
+    default="txt",
+    show_default=True,
+    help="Plain text, JSON with times, or subtitles.",
+)
 @click.option(
     "-o",
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
     help="Write one file for each audio file into this folder instead of standard output.",
 )
-@click.option("--batch-size", type=click.IntRange(1), default=8, show_default=True)
-@quietly
-def transcribe(model: str, files: tuple[Path, ...], form: str, out: Path | None, batch_size: int):
+@click.option(
+    "--batch-size",
+    type=click.IntRange(1),
+    default=8,
+    show_default=True,
+    help="Stretches of a file decoded at a time.",
+)
+@quiet
+def transcribe(
+    model: str, files: tuple[Path, ...], form: Form, out: Path | None, batch_size: int
+) -> None:
     """Transcribe audio FILES of any length with MODEL."""
     from khmer_whisper import model as models
-    from khmer_whisper.transcription import transcribe as run
+    from khmer_whisper.transcription import transcribe_files
 
     names = [f"{file.stem}.{form}" for file in files]
-    twice = {name for name in names if names.count(name) > 1}
-    if out and twice:
-        raise click.UsageError(f"two files would be written to {sorted(twice)[0]}")
-    if not out and form != "txt" and len(files) > 1:
-        raise click.UsageError(f"several files in one stream are no {form}: give --out")
-    if out:
-        out.mkdir(parents=True, exist_ok=True)
-        for name in names:  # beside the audio it may well be the transcript of a human
-            if (out / name).exists():
-                raise UserError(f"{out / name}: exists already; name another folder")
+    _check_output(names, form, out)
     whisper = models.place(models.load(model))
-    unread = 0
-    for file, name in zip(files, names, strict=True):
-        try:
-            found = run(whisper, file, batch_size)
-        except UserError as error:
+    failed = 0
+    for file, name, result in zip(
+        files, names, transcribe_files(whisper, files, batch_size), strict=True
+    ):
+        if isinstance(result, Failed):
             if len(files) == 1:
-                raise
-            unread += 1
-            click.echo(f"Error: {error}", err=True)
+                raise UserError(result.reason)
+            failed += 1
+            click.echo(f"Error: {result.reason}", err=True)
             continue
-        if not found.segments:
+        if not result.segments:
             click.echo(f"{file}: no speech was found", err=True)
         if out:
-            (out / name).write_text(found.render(form), encoding="utf-8")
+            (out / name).write_text(result.render(form), encoding="utf-8")
         else:
-            click.echo(found.render(form), nl=False)
-    if unread:
-        raise UserError(f"{unread} of {len(files)} files could not be transcribed")
+            click.echo(result.render(form), nl=False)
+    if failed:
+        raise UserError(f"{failed} of {len(files)} files could not be transcribed")
+
+
+def _check_output(names: list[str], form: str, out: Path | None) -> None:
+    """Make the folder `out`. Raises an error where a file would be overwritten or mixed up."""
+    if not out:
+        if form != "txt" and len(names) > 1:
+            raise click.UsageError(f"several files in one stream are no {form}: give --out")
+        return
+    if twice := sorted(name for name in names if names.count(name) > 1):
+        raise click.UsageError(f"two files would be written to {twice[0]}")
+    out.mkdir(parents=True, exist_ok=True)
+    for name in names:  # next to its audio, such a file may be a human's transcript
+        if (out / name).exists():
+            raise UserError(f"{out / name}: exists already; name another folder")
 
 
 @main.command()
@@ -248,9 +275,9 @@ def transcribe(model: str, files: tuple[Path, ...], form: str, out: Path | None,
     type=click.Path(path_type=Path, file_okay=False),
     default="khmer-demo",
     show_default=True,
-    help="The folder for what it makes.",
+    help="The folder that everything is written to.",
 )
-@quietly
+@quiet
 def demo(out: Path) -> None:
     """Run the whole main job on bundled recordings, offline, in a few minutes."""
     from khmer_whisper.demo.run import run
@@ -263,7 +290,7 @@ def demo(out: Path) -> None:
 @click.argument("repo")
 @click.option("--private", is_flag=True, help="If the repository has to be created, for you alone.")
 @click.option("--tag", help="Name the published revision, such as v1.")
-@quietly
+@quiet
 def push_model(folder: Path, repo: str, private: bool, tag: str | None) -> None:
     """Publish the model in FOLDER as REPO (org/name) on the Hub, in one commit."""
     from khmer_aligned.hub.publish import publish
@@ -283,19 +310,6 @@ def push_model(folder: Path, repo: str, private: bool, tag: str | None) -> None:
     else:
         click.echo(f"{published.url} is up to date: nothing to upload")
     click.echo(f"revision {published.commit}")
-
-
-def _table(split: str, scores: dict) -> str:
-    some = next(iter(scores.values()))
-    clips = "1 clip" if some.clips == 1 else f"{some.clips} clips"
-    lines = [f"{clips} of the {split} split; 95 % intervals over {some.drawn}"]
-    width = max(len(name) for name in scores)
-    for name, found in scores.items():
-        lines.append(
-            f"{name:<{width}}  CER {found.cer}  WER {found.wer}  "
-            f"WER by {found.segmenter} {found.wer_segmented}"
-        )
-    return "\n".join(lines)
 
 
 if __name__ == "__main__":

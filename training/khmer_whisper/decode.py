@@ -1,4 +1,4 @@
-"""Waveforms to text: greedy decoding in batches, and predictions as rows of a file."""
+"""Waveforms to text: greedy decoding in batches, and the predictions for the rows of a dataset."""
 
 from __future__ import annotations
 
@@ -19,17 +19,18 @@ from tqdm import tqdm
 from khmer_aligned.errors import UserError
 from khmer_aligned.files import write_whole
 from khmer_whisper.examples.collate import log_mel, stack
-from khmer_whisper.examples.data import Rows, waveform
+from khmer_whisper.examples.rows import Row, Rows, waveform
+from khmer_whisper.labels import Labeller
 from khmer_whisper.model import Whisper, computes_in_bfloat16
 
-MAX_PERIOD = 64  # tokens of a unit that a decoder may get caught in
+MAX_PERIOD = 64  # labels of a unit that a decoder repeats without end
 MIN_REPEATS = 4
-BATCH = 32  # clips: on a GPU a token takes as long for one as for many
+BATCH = 32  # clips: on a GPU a decoding step takes as long for one clip as for many
 
 
 @dataclass(frozen=True, slots=True)
 class Recognized:
-    """What a model heard; `looped` where it ran to its limit repeating itself and was cut back."""
+    """The text of one waveform; `looped` where a loop at its end was cut, see `cut_loop`."""
 
     text: str
     looped: bool
@@ -40,7 +41,7 @@ Recognizer = Callable[[Whisper, Sequence[np.ndarray]], list[Recognized]]
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """A line of predictions.jsonl: what scores are computed from."""
+    """A line of predictions.jsonl, from which scores are computed."""
 
     id: str
     recording: str
@@ -51,25 +52,25 @@ class Prediction:
 
 
 def recognize(whisper: Whisper, waveforms: Sequence[np.ndarray]) -> list[Recognized]:
-    """Decode one batch of waveforms (n,), each within the model's window, greedily.
+    """Decode a batch of waveforms (n,), each within the model's window, greedily.
 
-    The decoder may use all its positions: copied limits such as 225 cut Khmer at about a
-    hundred characters. Computes in bfloat16 on a GPU that can, over the float32 weights: the same
-    in the middle of a training, at its end and after a reload.
+    The decoder may use all its positions: a limit of 225, as in many recipes, cuts Khmer at about
+    a hundred characters. On a GPU that has bfloat16 the computation uses it, over float32 weights,
+    so that a model decodes the same in training and after a reload.
     """
     model, extractor = whisper.model, whisper.extractor
     features = log_mel(stack(waveforms, extractor).to(whisper.device), extractor)
     training = model.training
     model.eval()
-    narrow = whisper.device.type == "cuda" and computes_in_bfloat16()
-    # Not inference_mode, in which autocast casts every weight anew at every token.
-    with torch.no_grad(), torch.autocast("cuda", torch.bfloat16, enabled=narrow):
-        # One call of the decoder per batch, its whole output: prompt and end token included.
+    autocast = whisper.device.type == "cuda" and computes_in_bfloat16()
+    # Not inference_mode: there autocast casts every weight again at every decoding step.
+    with torch.no_grad(), torch.autocast("cuda", torch.bfloat16, enabled=autocast):
+        # A unique call returns the whole output, with prompt and end token.
         ids = model.generate(
             features.to(model.dtype), num_beams=1, do_sample=False, force_unique_generate_call=True
         )
     model.train(training)
-    return [recognized(whisper, row) for row in ids.tolist()]
+    return [read_output(whisper.labeller, row) for row in ids.tolist()]
 
 
 def predict(
@@ -77,29 +78,32 @@ def predict(
     rows: Rows,
     batch_size: int,
     description: str = "recognizing",
-    by: Recognizer | None = None,
+    recognizer: Recognizer | None = None,
 ) -> list[Prediction]:
-    """Recognize every row of a dataset, with a progress bar. The references are written forms.
-    `by` takes the place of `recognize`.
+    """Recognize every row of a dataset, by default with `recognize`; shows a progress bar.
 
-    Under `accelerate launch` each process decodes its share, and all get the whole, in the order
-    of the rows; those of a stream, which are dealt out otherwise, in the order of their ids. Out
-    of memory, the batch is halved and stays so.
+    Under `accelerate launch` each process decodes its share, and all return all predictions, in
+    the order of the rows; those of a stream in the order of their ids. When memory runs out, the
+    batch size is halved for the rest.
     """
     state = PartialState()
-    mine = split_dataset_by_node(rows, state.process_index, state.num_processes)
-    streamed = not isinstance(mine, Dataset)
-    total = None if streamed else len(mine)
-    found: list[Prediction] = []
-    hidden = not state.is_main_process
-    with tqdm(total=total, desc=description, unit="clip", delay=2, disable=hidden) as progress:
-        coming = iter(mine)
-        clips = list(islice(coming, batch_size))
+    share = split_dataset_by_node(rows, state.process_index, state.num_processes)
+    in_order = isinstance(share, Dataset)
+    predictions: list[Prediction] = []
+    with tqdm(
+        total=len(share) if in_order else None,
+        desc=description,
+        unit="clip",
+        delay=2,
+        disable=not state.is_main_process,
+    ) as progress:
+        iterator = iter(share)
+        clips = list(islice(iterator, batch_size))
         while clips:
             try:
-                heard = (by or recognize)(whisper, list(map(waveform, clips[:batch_size])))
+                batch = _predict_batch(whisper, clips[:batch_size], recognizer or recognize)
             except RuntimeError as error:
-                if not out_of_memory(error):
+                if not is_out_of_memory(error):
                     raise
                 if batch_size == 1:
                     raise UserError("the GPU's memory does not hold one clip") from None
@@ -107,53 +111,60 @@ def predict(
                 tqdm.write(f"out of memory: {description} goes on with batches of {batch_size}")
                 torch.cuda.empty_cache()
                 continue
-            found += [
-                Prediction(
-                    id=clip["id"],
-                    recording=clip["recording"],
-                    duration=round(clip["duration"], 3),
-                    reference=clip["text"],
-                    hypothesis=said.text,
-                    looped=said.looped,
-                )
-                for clip, said in zip(clips, heard, strict=False)
-            ]
-            progress.update(len(heard))
-            clips = clips[len(heard) :]
-            clips += islice(coming, batch_size - len(clips)) if len(clips) < batch_size else ()
-    gathered = gather_object(found)
-    return sorted(gathered, key=lambda p: p.id) if streamed else gathered
+            predictions += batch
+            progress.update(len(batch))
+            clips = clips[len(batch) :]
+            clips += islice(iterator, max(0, batch_size - len(clips)))
+    gathered = gather_object(predictions)
+    return gathered if in_order else sorted(gathered, key=lambda p: p.id)
 
 
-def out_of_memory(error: RuntimeError) -> bool:
-    """Whether the GPU's memory was too small: cuBLAS and cuFFT say so in words of their own."""
-    told = str(error)
+def _predict_batch(
+    whisper: Whisper, clips: Sequence[Row], recognizer: Recognizer
+) -> list[Prediction]:
+    return [
+        Prediction(
+            id=clip["id"],
+            recording=clip["recording"],
+            duration=round(clip["duration"], 3),
+            reference=clip["text"],
+            hypothesis=result.text,
+            looped=result.looped,
+        )
+        for clip, result in zip(
+            clips, recognizer(whisper, [waveform(clip) for clip in clips]), strict=True
+        )
+    ]
+
+
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Whether the GPU's memory was too small; cuBLAS and cuFFT report it in their own words."""
+    message = str(error)
     return isinstance(error, torch.OutOfMemoryError) or any(
-        word in told for word in ("out of memory", "ALLOC_FAILED")
+        word in message for word in ("out of memory", "ALLOC_FAILED")
     )
 
 
-def write(path: Path, rows: Iterable[dict]) -> None:
-    """One JSON object a line, in UTF-8."""
+def write_rows(path: Path, rows: Iterable[dict]) -> None:
+    """Write JSON lines in UTF-8."""
     write_whole(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
 
 
-def recognized(whisper: Whisper, ids: list[int]) -> Recognized:
-    """What generated ids say, the end token among them if it was reached."""
-    labeller = whisper.labeller
-    said = [i for i in ids if i < labeller.end]
+def read_output(labeller: Labeller, ids: list[int]) -> Recognized:
+    """The text of generated ids. Without an end token among them, a loop at the end is cut."""
+    labels = [i for i in ids if i < labeller.end]
     if labeller.end in ids:
-        return Recognized(labeller.text(said), looped=False)
-    cut = without_loop(said)
-    return Recognized(labeller.text(cut), looped=len(cut) < len(said))
+        return Recognized(labeller.decode(labels), looped=False)
+    cut = cut_loop(labels)
+    return Recognized(labeller.decode(cut), looped=len(cut) < len(labels))
 
 
-def without_loop(ids: list[int]) -> list[int]:
-    """`ids` with a unit that is repeated up to the very end kept once.
+def cut_loop(ids: list[int]) -> list[int]:
+    """Keep a unit that is repeated up to the end of `ids` once.
 
-    A decoder that never says its end token is usually caught in such a loop, and a hundred
-    repetitions would decide the error rate of a whole test set. The unit is at most MAX_PERIOD
-    tokens and stands at least MIN_REPEATS times; the shortest one is taken.
+    A decoder that does not reach its end token is usually in such a loop, and a hundred
+    repetitions would decide the error rate of a whole test set. The unit has at most MAX_PERIOD
+    labels and occurs at least MIN_REPEATS times; the shortest such unit counts.
     """
     for period in range(1, MAX_PERIOD + 1):
         matching = 0

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from khmer_aligned.errors import UserError
+from khmer_aligned.files import write_whole
 from khmer_aligned.hub.resolve import Source
 from khmer_whisper import decode, metrics
 from khmer_whisper.decode import Prediction
-from khmer_whisper.examples import data
-from khmer_whisper.examples.data import Fitting, LeftOut, Splits
+from khmer_whisper.examples.data import Splits
+from khmer_whisper.examples.fitting import Fitting, LeftOut, select_fitting
 from khmer_whisper.model import Whisper
 
 LIBRARIES = ("khmer-aligned", "khmercut", "jiwer", "torch", "transformers", "datasets", "numpy")
@@ -21,16 +24,25 @@ LIBRARIES = ("khmer-aligned", "khmercut", "jiwer", "torch", "transformers", "dat
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """One model's predictions on one split, and what they score."""
+    """One model's predictions on one split, and their scores."""
 
     split: str
     predictions: list[Prediction]
     scores: metrics.Scores
     left_out: list[LeftOut]  # clips longer than the model's window
 
-    def rows(self) -> list[dict]:
+    def rows(self) -> list[dict[str, Any]]:
         """The lines of predictions.jsonl."""
         return [asdict(prediction) for prediction in self.predictions]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The evaluations of a base model and of the model tuned from it, on the same clips."""
+
+    base: Evaluation
+    tuned: Evaluation
+    difference: dict[str, metrics.Difference]
 
 
 def evaluate(
@@ -44,28 +56,28 @@ def evaluate(
 
     Raises UserError when the dataset has no such split or none of its clips fits.
     """
-    clips = scored(splits, split, whisper)
+    clips = select_scored(splits, split, whisper)
     predictions = decode.predict(whisper, clips.rows, batch_size, description)
-    scores = score(predictions)
+    scores = score_predictions(predictions)
     if scores.cer.total == 0:
         raise UserError(f"{splits.source.path}: the texts of the {split} split are all empty")
     return Evaluation(split, predictions, scores, clips.left_out)
 
 
-def scored(splits: Splits, split: str, whisper: Whisper) -> Fitting:
-    """The clips of `split` that fit the model's window. Raises UserError when there are none."""
+def select_scored(splits: Splits, split: str, whisper: Whisper) -> Fitting:
+    """Select the clips of `split` that fit the model's window. Raises UserError for none."""
     if splits.get(split) is None:
         raise UserError(
             f"{splits.source.path}: has no {split} split; it has {', '.join(splits.splits)}"
         )
-    clips = data.fitting(splits, split, whisper, text=None)
+    clips = select_fitting(splits, split, whisper, text=None)
     if len(clips) == 0:
-        why = f" fits: {clips.left_out[0].reason}" if clips.left_out else ": it is empty"
-        raise UserError(f"{splits.source.path}: no clip of the {split} split{why}")
+        reason = f" fits: {clips.left_out[0].reason}" if clips.left_out else ": it is empty"
+        raise UserError(f"{splits.source.path}: no clip of the {split} split{reason}")
     return clips
 
 
-def scored_split(splits: Splits) -> str:
+def choose_scored_split(splits: Splits) -> str:
     """The split to score on: test, else validation. Raises UserError when there is neither."""
     for name in ("test", "validation"):
         if splits.get(name) is not None:
@@ -76,7 +88,7 @@ def scored_split(splits: Splits) -> str:
     )
 
 
-def score(predictions: Sequence[Prediction]) -> metrics.Scores:
+def score_predictions(predictions: Sequence[Prediction]) -> metrics.Scores:
     """The scores of predictions, with intervals over their recordings."""
     return metrics.score(
         [p.reference for p in predictions],
@@ -85,27 +97,30 @@ def score(predictions: Sequence[Prediction]) -> metrics.Scores:
     )
 
 
-def compare(base: Evaluation, tuned: Evaluation) -> dict[str, metrics.Difference]:
-    """The tuned model against its base on the same clips."""
+def compare(base: Evaluation, tuned: Evaluation) -> Comparison:
+    """Compare two evaluations. Raises ValueError when they are not of the same clips."""
     if [p.id for p in base.predictions] != [p.id for p in tuned.predictions]:
         raise ValueError("the two evaluations are not of the same clips")
-    return metrics.compare(
+    difference = metrics.compare(
         [p.reference for p in base.predictions],
         [p.hypothesis for p in base.predictions],
         [p.hypothesis for p in tuned.predictions],
         [p.recording for p in base.predictions],
     )
+    return Comparison(base, tuned, difference)
 
 
-def report(splits: Splits, evaluations: dict[str, Evaluation], sources: dict[str, Source]) -> dict:
-    """metrics.json: each published number with the revisions and versions it depends on.
+def report(
+    splits: Splits, evaluations: Mapping[str, Evaluation], sources: Mapping[str, Source]
+) -> dict[str, Any]:
+    """The content of metrics.json: each number with the revisions and versions it depends on.
 
-    `sources` says where a model of `evaluations` came from; one just trained came from nowhere.
+    `sources` are those of the models in `evaluations`; a model that was just trained has none.
     """
     first = next(iter(evaluations.values()))
     return {
         "dataset": {
-            **named(splits.source),
+            **describe_source(splits.source),
             "split": first.split,
             "clips": len(first.predictions),
             "seconds": round(sum(p.duration for p in first.predictions), 3),
@@ -114,18 +129,30 @@ def report(splits: Splits, evaluations: dict[str, Evaluation], sources: dict[str
         },
         "models": {
             name: {
-                **(named(sources[name]) if name in sources else {}),
+                **(describe_source(sources[name]) if name in sources else {}),
                 **evaluation.scores.as_dict(),
                 "looped": sum(p.looped for p in evaluation.predictions),
             }
             for name, evaluation in evaluations.items()
         },
-        "versions": versions(),
+        "versions": library_versions(),
     }
 
 
-def named(source: Source) -> dict:
-    """A source as a published file may name it: never by a path of somebody's machine."""
+def write_evaluation(folder: Path, evaluation: Evaluation, splits: Splits, source: Source) -> None:
+    """Write predictions.jsonl and metrics.json of a model at `source`."""
+    decode.write_rows(folder / "predictions.jsonl", evaluation.rows())
+    write_metrics(folder, report(splits, {"model": evaluation}, {"model": source}))
+
+
+def write_metrics(folder: Path, content: Mapping[str, Any]) -> None:
+    """Write metrics.json."""
+    text = json.dumps(content, ensure_ascii=False, indent=2) + "\n"
+    write_whole(folder / "metrics.json", text)
+
+
+def describe_source(source: Source) -> dict[str, Any]:
+    """A source for a published file, which names no path of this machine."""
     on_hub = source.revision is not None
     return {
         "name": source.path if on_hub else Path(source.path).resolve().name,
@@ -135,6 +162,20 @@ def named(source: Source) -> dict:
     }
 
 
-def versions() -> dict[str, str]:
-    """Of what decides over a number or over the weights."""
+def library_versions() -> dict[str, str]:
+    """The versions that scores and weights depend on."""
     return {"python": platform.python_version()} | {name: version(name) for name in LIBRARIES}
+
+
+def format_scores(split: str, scores: Mapping[str, metrics.Scores]) -> str:
+    """A line for each of `scores`, by name, under a line that says what they were computed from."""
+    first = next(iter(scores.values()))
+    clips = "1 clip" if first.clips == 1 else f"{first.clips} clips"
+    lines = [f"{clips} of the {split} split; 95 % intervals over {first.drawn}"]
+    width = max(len(name) for name in scores)
+    for name, result in scores.items():
+        lines.append(
+            f"{name:<{width}}  CER {result.cer}  WER {result.wer}  "
+            f"WER by {result.segmenter} {result.wer_segmented}"
+        )
+    return "\n".join(lines)

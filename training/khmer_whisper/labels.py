@@ -1,14 +1,14 @@
-"""Text to the ids a Whisper decoder learns, and back.
+"""Text to the labels that a Whisper decoder learns, and back.
 
 A decoder reads `inputs` and learns `labels`, one position ahead:
 
     inputs  [<|startofprev|> previous ...] <|startoftranscript|> <|km|> <|transcribe|> ... text
     labels  [-100 ...                -100] <|km|> <|transcribe|> ... text <|endoftext|>
 
-`<|notimestamps|>` follows the task, or timestamp tokens stand around the stretches of the text.
-Everything after `<|startoftranscript|>` is learned (Radford et al. 2022, "Robust speech
-recognition via large-scale weak supervision", section 2.3), the end token above all: padding is
-put on later and masked by position, never by id, because Whisper's pad is its end token.
+`<|notimestamps|>` follows the task, or timestamps stand around the phrases of the text. Everything
+after `<|startoftranscript|>` is learned (Radford et al. 2022, "Robust speech recognition via
+large-scale weak supervision", section 2.3), the end token included: padding is added later and
+masked by position, never by id, because Whisper's pad is its end token.
 """
 
 from __future__ import annotations
@@ -22,13 +22,16 @@ from khmer_aligned.errors import UserError
 from khmer_whisper.config import LANGUAGE
 
 TASK = "transcribe"
-IGNORED = -100  # torch's cross entropy leaves such a label out
+IGNORED = -100  # a label that torch's cross entropy skips
 TIMESTAMP_STEP = 0.02  # seconds
 
 
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """What the decoder reads and what it learns: two lists of one length."""
+    """What the decoder reads and what it learns: two lists of one length.
+
+    `labels` is IGNORED where nothing is learned.
+    """
 
     inputs: list[int]
     labels: list[int]
@@ -38,8 +41,8 @@ class Labels:
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
-    """A part of a clip's text with its time; seconds from the clip's start."""
+class Phrase:
+    """A part of a clip's text and its time in seconds from the start of the clip."""
 
     text: str
     start: float
@@ -47,9 +50,9 @@ class Stretch:
 
 
 class Labeller:
-    """Makes labels of one language with a tokenizer's own special tokens.
+    """Makes labels of one language, with the special tokens of a tokenizer.
 
-    Raises UserError when the tokenizer does not know the language: an English-only Whisper.
+    Raises UserError when the tokenizer has no token for the language, as in English-only Whispers.
     """
 
     def __init__(self, tokenizer: WhisperTokenizer, language: str = LANGUAGE) -> None:
@@ -63,58 +66,58 @@ class Labeller:
         self.first_timestamp = self.no_timestamps + 1  # <|0.00|>, in every Whisper
         translate = self._special("<|translate|>")
         self.tasks = {"transcribe": self.task, "translate": translate}
-        # Whisper's special tokens lie in one order: end, start, the languages, the tasks, ...
+        # The ids of Whisper's special tokens are in order: end, start, languages, tasks, ...
         languages = range(self.start + 1, translate)
         self.languages = {tokenizer.convert_ids_to_tokens(i): i for i in languages}
-        self.unspoken = list(range(self.start, self.no_timestamps))
+        self.not_text = list(range(self.start, self.no_timestamps))
 
-    def text_ids(self, text: str) -> list[int]:
-        """The tokens of `text` alone."""
+    def encode(self, text: str) -> list[int]:
+        """The labels of `text` without any special tokens."""
         return self.tokenizer(text, add_special_tokens=False).input_ids
 
     def plain(self, text: str, previous: Sequence[int] = ()) -> Labels:
-        """Labels without timestamps; `previous` are the text tokens of what was said before."""
-        return self._assemble([self.no_timestamps, *self.text_ids(text)], previous)
+        """Labels without timestamps; `previous` are encoded text from before the clip."""
+        return self._assemble([self.no_timestamps, *self.encode(text)], previous)
 
-    def timed(self, stretches: Sequence[Stretch], previous: Sequence[int] = ()) -> Labels:
-        """Labels with a timestamp before and after each stretch, in Whisper's steps of 20 ms.
+    def timed(self, phrases: Sequence[Phrase], previous: Sequence[int] = ()) -> Labels:
+        """Labels with a timestamp before and after each phrase, in Whisper's steps of 20 ms.
 
-        Times never run backwards: a stretch starts no earlier than the one before it ends. Each
-        but the first begins with the space before it: who reads them puts them together as they
-        are.
+        Times never decrease: a phrase starts no earlier than the one before it ends. Each phrase
+        but the first begins with a space, since readers of Whisper's segments concatenate them.
         """
         body: list[int] = []
-        reached = 0
-        for stretch in stretches:
-            start = max(self._steps(stretch.start), reached)
-            reached = max(self._steps(stretch.end), start)
-            text = f" {stretch.text}" if body else stretch.text
-            body += [self.first_timestamp + start, *self.text_ids(text)]
-            body.append(self.first_timestamp + reached)
+        last = 0  # the highest timestamp so far, in steps
+        for phrase in phrases:
+            start = max(_steps(phrase.start), last)
+            last = max(_steps(phrase.end), start)
+            text = f" {phrase.text}" if body else phrase.text
+            body += [self.first_timestamp + start, *self.encode(text)]
+            body.append(self.first_timestamp + last)
         return self._assemble(body, previous)
 
-    def text(self, ids: Sequence[int]) -> str:
-        """The text of generated or learned ids, without special and timestamp tokens."""
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of labels or generated ids, without special tokens and timestamps."""
         ids = [i for i in ids if 0 <= i < self.end]
         return self.tokenizer.decode(ids, skip_special_tokens=True).strip()
 
     def _assemble(self, body: list[int], previous: Sequence[int]) -> Labels:
         prompt = [self.previous, *previous] if previous else []
-        said = [self.language, self.task, *body]
+        learned = [self.language, self.task, *body]
         return Labels(
-            inputs=[*prompt, self.start, *said],
-            labels=[*[IGNORED] * len(prompt), *said, self.end],
+            inputs=[*prompt, self.start, *learned],
+            labels=[*[IGNORED] * len(prompt), *learned, self.end],
         )
 
-    def _steps(self, seconds: float) -> int:
-        return round(seconds / TIMESTAMP_STEP)
-
     def _special(self, token: str) -> int:
-        number = self.tokenizer.convert_tokens_to_ids(token)
-        unknown = number == self.tokenizer.unk_token_id and token != self.tokenizer.unk_token
-        if number is None or unknown:
+        label = self.tokenizer.convert_tokens_to_ids(token)
+        unknown = label == self.tokenizer.unk_token_id and token != self.tokenizer.unk_token
+        if not isinstance(label, int) or unknown:
             raise UserError(
                 f"the model's tokenizer has no {token}: choose a multilingual Whisper "
-                "(openai/whisper-small, not openai/whisper-small.en), and languages that it knows"
+                "(openai/whisper-small, not openai/whisper-small.en), and languages that it has"
             )
-        return number
+        return label
+
+
+def _steps(seconds: float) -> int:
+    return round(seconds / TIMESTAMP_STEP)

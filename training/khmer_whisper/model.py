@@ -1,4 +1,4 @@
-"""A Whisper with everything that has to agree with it: tokenizer, log-mel, window, generation."""
+"""A Whisper and what has to agree with it: tokenizer, log-mel, window, generation config."""
 
 from __future__ import annotations
 
@@ -23,75 +23,89 @@ from khmer_whisper.labels import TASK, Labeller
 
 @dataclass(frozen=True, slots=True)
 class Whisper:
-    """A checkpoint, loaded: any Whisper, from a folder or the Hub."""
+    """A loaded checkpoint: any multilingual Whisper, from a folder or the Hub.
+
+    `clip_seconds`: the length that 95 % of the clips it was tuned on do not exceed; None for a
+    checkpoint of others. It is stored in config.json, so that it stays with the weights.
+    """
 
     model: WhisperForConditionalGeneration
     tokenizer: WhisperTokenizer
     extractor: WhisperFeatureExtractor
     labeller: Labeller
     source: Source
+    clip_seconds: float | None = None
 
     @property
     def seconds(self) -> float:
-        """The model's window."""
+        """The length of the model's window."""
         return self.extractor.n_samples / SAMPLE_RATE
 
     @property
-    def max_tokens(self) -> int:
-        """Decoder inputs that still leave the model room to say the end token."""
+    def max_labels(self) -> int:
+        """How many inputs the decoder can read and still give the end token."""
         return self.model.config.max_target_positions - 1
 
     @property
     def device(self) -> torch.device:
         return self.model.device
 
+    def move(self, device: torch.device | str) -> None:
+        """Move the weights to a device."""
+        torch.nn.Module.to(self.model, device)  # of transformers' own `to` the types are lost
+
     def save(self, folder: Path) -> None:
-        """Everything `from_pretrained` and `pipeline` need, tokenizer.json among it."""
+        """Write everything that `from_pretrained` and `pipeline` need, tokenizer.json included."""
+        if self.clip_seconds is not None:
+            self.model.config.update({"clip_seconds": self.clip_seconds})
         self.model.save_pretrained(folder)
-        for weights in folder.glob("*.safetensors"):  # which come out readable for nobody else
+        for weights in folder.glob("*.safetensors"):  # written readable for their owner alone
             weights.chmod((folder / "config.json").stat().st_mode)
         WhisperProcessor(self.extractor, self.tokenizer).save_pretrained(folder)
-        # Older loaders, CTranslate2's among them, read the features' settings from this name.
+        # Older loaders, CTranslate2's among them, read preprocessor_config.json.
         self.extractor.save_pretrained(folder)
 
 
 def load(name: str) -> Whisper:
-    """The Whisper at a Hub id (with @revision) or in a folder: float32 on the CPU.
+    """Load the Whisper at a Hub id (with @revision) or in a folder: float32 on the CPU.
 
-    Its generation config is fresh, with Khmer and transcription as the defaults; what the
-    checkpoint suppresses stays suppressed. Raises UserError where the parts do not fit together.
+    Its generation config is new, with Khmer and transcription as defaults; what the checkpoint
+    suppresses stays suppressed. Raises UserError where the parts do not fit together.
     """
     source = resolve(name, "model")
-    options = {"revision": source.revision} if source.revision else {}
+    revision = source.revision or "main"  # a folder has none
     try:
         model = WhisperForConditionalGeneration.from_pretrained(
-            source.path, dtype=torch.float32, use_safetensors=True, **options
+            source.path, dtype=torch.float32, use_safetensors=True, revision=revision
         )
-        tokenizer = WhisperTokenizer.from_pretrained(source.path, **options)
-        extractor = WhisperFeatureExtractor.from_pretrained(source.path, **options)
-    except Exception as error:  # whatever a file that is missing or damaged makes them raise
+        tokenizer = WhisperTokenizer.from_pretrained(source.path, revision=revision)
+        extractor = WhisperFeatureExtractor.from_pretrained(source.path, revision=revision)
+    except Exception as error:  # missing or damaged files raise errors of many types
         reason = " ".join(str(error).split())
         raise UserError(f"{name}: cannot be loaded as a Whisper model: {reason}") from error
-    # Its tokenizer may well have ids for other languages, which nobody has trained.
+    # The tokenizer of an English-only Whisper has ids for other languages, which are not trained.
     if getattr(model.generation_config, "is_multilingual", None) is False:
         raise UserError(f"{name}: is an English-only Whisper; give a multilingual one")
-    _check(name, model, tokenizer, extractor)
+    _check_features(name, model, extractor)
+    _check_tokenizer(name, model, tokenizer)
     tokenizer.set_prefix_tokens(language=LANGUAGE, task=TASK, predict_timestamps=False)
     labeller = Labeller(tokenizer)
     model.generation_config = generation_config(model, labeller)
-    return Whisper(model, tokenizer, extractor, labeller, source)
+    clip_seconds = getattr(model.config, "clip_seconds", None)
+    return Whisper(model, tokenizer, extractor, labeller, source, clip_seconds)
 
 
 def generation_config(
     model: WhisperForConditionalGeneration, labeller: Labeller
 ) -> GenerationConfig:
-    """Khmer transcription as the default of `generate`, of `pipeline` and of every reload.
+    """A generation config that makes Khmer transcription the default of `generate` and `pipeline`.
 
-    Made anew: changes to a generation config that was derived from the model's are dropped when
-    the model is saved and loaded again.
+    It is a new one: changes to a config that transformers derived from the model's are dropped
+    when the model is saved and loaded.
     """
     before = model.generation_config
-    config = GenerationConfig(
+    heads = getattr(before, "alignment_heads", None)  # for word times
+    return GenerationConfig(
         decoder_start_token_id=labeller.start,
         bos_token_id=labeller.end,
         eos_token_id=labeller.end,
@@ -106,38 +120,34 @@ def generation_config(
         max_initial_timestamp_index=50,
         max_length=model.config.max_target_positions,
         return_timestamps=False,
-        suppress_tokens=before.suppress_tokens or labeller.unspoken,
-        # Not the model's: a config without them has those of the English-only Whisper, which lie
-        # outside a small vocabulary, and CTranslate2 writes where they point.
-        begin_suppress_tokens=[*labeller.text_ids(" "), labeller.end],
+        suppress_tokens=before.suppress_tokens or labeller.not_text,
+        # Not the model's: without them in its config they are those of the English-only Whisper,
+        # outside a small vocabulary, where CTranslate2 would write out of bounds.
+        begin_suppress_tokens=[*labeller.encode(" "), labeller.end],
+        **({"alignment_heads": heads} if heads else {}),
     )
-    if getattr(before, "alignment_heads", None):
-        config.alignment_heads = before.alignment_heads
-    return config
 
 
 def computes_in_bfloat16() -> bool:
-    """Whether there is a GPU that can: where it is emulated, float32 is faster.
+    """Whether there is a GPU with bfloat16. Where it is emulated, float32 is faster.
 
-    float16 is never taken: large Whispers overflow it.
+    float16 is never used: the activations of large Whispers overflow it.
     """
     return torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False)
 
 
 def place(whisper: Whisper) -> Whisper:
     """Move the model to the GPU, if there is one, for inference. Its weights stay float32."""
-    whisper.model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
+    whisper.model.eval()
+    whisper.move("cuda" if torch.cuda.is_available() else "cpu")
     return whisper
 
 
-def _check(
-    name: str,
-    model: WhisperForConditionalGeneration,
-    tokenizer: WhisperTokenizer,
-    extractor: WhisperFeatureExtractor,
+def _check_features(
+    name: str, model: WhisperForConditionalGeneration, extractor: WhisperFeatureExtractor
 ) -> None:
-    config = model.config
-    encoder = model.model.encoder
+    """Raises UserError where the log-mel does not have the shape that the encoder reads."""
+    config, encoder = model.config, model.model.encoder
     frames = config.max_source_positions * encoder.conv1.stride[0] * encoder.conv2.stride[0]
     if extractor.nb_max_frames != frames:
         raise UserError(
@@ -149,10 +159,17 @@ def _check(
             f"{name}: the encoder reads {config.num_mel_bins} mel bins but "
             f"preprocessor_config.json makes {extractor.feature_size}; set feature_size"
         )
+
+
+def _check_tokenizer(
+    name: str, model: WhisperForConditionalGeneration, tokenizer: WhisperTokenizer
+) -> None:
+    """Raises UserError where the tokenizer cannot write Khmer or has more ids than the model."""
     sample = "ខ្មែរ"
     if tokenizer.decode(tokenizer(sample, add_special_tokens=False).input_ids) != sample:
         raise UserError(f"{name}: the tokenizer cannot write {sample}; is tokenizer.json missing?")
-    if len(tokenizer) > config.vocab_size:
+    if len(tokenizer) > model.config.vocab_size:
         raise UserError(
-            f"{name}: the tokenizer has {len(tokenizer)} ids, the model only {config.vocab_size}"
+            f"{name}: the tokenizer has {len(tokenizer)} ids, the model only "
+            f"{model.config.vocab_size}"
         )

@@ -28,7 +28,7 @@ from khmer_aligned.clips.quality import Thresholds
 from khmer_aligned.dataset import card, split
 from khmer_aligned.dataset.report import balance
 from khmer_aligned.errors import UserError
-from khmer_aligned.files import alone, write_whole
+from khmer_aligned.files import lock_folder, write_whole
 from khmer_aligned.hub.resolve import resolve
 from khmer_aligned.recordings import sources
 from khmer_aligned.recordings.builder import Recordings
@@ -90,7 +90,7 @@ def build(source: str, out: Path, config: Config) -> dict[str, Any]:
     TokenCounter(config.tokenizer)
     work = _work_folder(out, key)
 
-    with alone(work):
+    with lock_folder(work):
         report = {"key": key} | identity | _filled(source, corpus, config, work, out)
         write_whole(out / "README.md", card.fill(report))
         write_whole(out / _RECORD, json.dumps(report, ensure_ascii=False, indent=2))

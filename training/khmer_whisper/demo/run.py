@@ -1,6 +1,6 @@
-"""The demo: the main job on the bundled recordings, with the commands a user would type.
+"""The demo: the main job on the bundled recordings, with the commands that a user would type.
 
-It runs each command as a user would and shows it first, so what scrolls by is a tutorial.
+Each command is shown before it runs, so that the output is a tutorial.
 """
 
 from __future__ import annotations
@@ -20,11 +20,15 @@ from khmer_aligned.errors import UserError
 
 ASSETS = Path(__file__).with_name("assets")
 RECORDINGS, ALIGNER, WHISPER = ASSETS / "recordings", ASSETS / "aligner", ASSETS / "whisper"
-TRANSCRIBED = "journey"  # of the test split
-MAX_TOKENS = 96  # bytes of text that the small Whisper's window of 6 s surely holds
+TRANSCRIBED = "journey"  # a recording of the test split
+MAX_LABELS = 96  # of a clip: bytes of text that surely fit the small Whisper's window of 6 s
 TRAINING = {"epochs": 20, "batch-size": 4, "learning-rate": 1e-4}
 
 _MODULES = {"khmer-aligned": "khmer_aligned.cli", "khmer-whisper": "khmer_whisper.cli"}
+_INTRODUCTION = """\
+The demo reads Khmer that a speech synthesizer spoke, with two models small enough to be bundled.
+It shows the way from recordings to a scored model; neither model is of use beyond it.
+"""
 _NEXT = """\
 The same with your own recordings (a folder of audio files, each with a .txt of the same name)
 and the public models:
@@ -40,53 +44,61 @@ and the public models:
 
 
 def run(out: Path, training: dict[str, float] = TRAINING) -> None:
-    """Align, build, train, score, transcribe, all into the folder `out`; then a table.
+    """Align, build, train, score and transcribe, all into the folder `out`; then show a table.
 
-    `training`: options of `khmer-whisper train`. Offline, and on the CPU in a few minutes. Run
-    again on the same folder, it keeps what is finished. Raises UserError where a step fails.
+    `training` are options of `khmer-whisper train`. Works offline, on the CPU in a few minutes.
+    Run again on the same folder, it keeps what is finished. Raises UserError when a step fails.
     """
-    began = time.monotonic()
-    dataset, model, example = out / "khmer-aligned", out / "whisper-khmer", RECORDINGS / TRANSCRIBED
-    click.echo(
-        "The demo reads Khmer that a speech synthesizer spoke, with two models small enough to be "
-        "bundled.\nIt shows the way from recordings to a scored model; neither model is of use "
-        "beyond it.\n"
-    )
-    _step("When is each word spoken?")
-    textgrid = out / f"{TRANSCRIBED}.TextGrid"
+    started = time.monotonic()
+    dataset, model = out / "khmer-aligned", out / "whisper-khmer"
+    click.echo(_INTRODUCTION)
+    _align(out)
+    _build(dataset)
+    _title("The dataset, loaded back")
+    _show_dataset(dataset)
+    _train(dataset, model, training)
+    _title("The tuned model, loaded back, on a recording of the test split")
+    _command("khmer-whisper", "transcribe", model, RECORDINGS / f"{TRANSCRIBED}.ogg")
+    _title("What came of it")
+    click.echo(_table(dataset, model))
+    click.echo(f"\n{_seconds(time.monotonic() - started)}; everything is in {out}/\n\n{_NEXT}")
+
+
+def _align(out: Path) -> None:
+    _title("When is each word spoken?")
+    recording = RECORDINGS / TRANSCRIBED
     _command(
-        "khmer-aligned", "align", example.with_suffix(".ogg"), example.with_suffix(".txt"),
-        "--aligner", ALIGNER, "--format", "textgrid", "-o", textgrid,
+        "khmer-aligned", "align", recording.with_suffix(".ogg"), recording.with_suffix(".txt"),
+        "--aligner", ALIGNER, "--format", "textgrid", "-o", out / f"{TRANSCRIBED}.TextGrid",
     )  # fmt: skip
-    _step("All recordings, aligned, cut into clips and judged, as a dataset")
+
+
+def _build(dataset: Path) -> None:
+    _title("All recordings, aligned, cut into clips and judged, as a dataset")
     _command(
         "khmer-aligned", "build", RECORDINGS, dataset,
-        "--aligner", ALIGNER, "--tokenizer", WHISPER, "--max-tokens", MAX_TOKENS,
+        "--aligner", ALIGNER, "--tokenizer", WHISPER, "--max-tokens", MAX_LABELS,
     )  # fmt: skip
-    _step("The dataset, loaded back")
-    _load(dataset)
-    _step("A Whisper, fine-tuned on it, and scored with its base on the test split")
+
+
+def _train(dataset: Path, model: Path, training: dict[str, float]) -> None:
+    _title("A Whisper, fine-tuned on it, and scored with its base on the test split")
     if (model / "metrics.json").is_file():
         click.echo(f"{model} is finished already; name another folder with --out to train again")
-    else:
-        options = [part for name, value in training.items() for part in (f"--{name}", value)]
-        _command("khmer-whisper", "train", dataset, model, "--model", WHISPER, *options)
-    _step("The tuned model, loaded back, on a recording of the test split")
-    _command("khmer-whisper", "transcribe", model, example.with_suffix(".ogg"))
-    _step("What came of it")
-    click.echo(_table(dataset, model))
-    click.echo(f"\n{_seconds(time.monotonic() - began)}; everything is in {out}/\n\n{_NEXT}")
+        return
+    options = [part for name, value in training.items() for part in (f"--{name}", value)]
+    _command("khmer-whisper", "train", dataset, model, "--model", WHISPER, *options)
 
 
-def _step(title: str) -> None:
+def _title(title: str) -> None:
     click.echo(f"\n== {title}\n")
 
 
 def _command(program: str, *arguments: object) -> None:
-    """Run a command of this project, and show it as it would be typed."""
+    """Show a command of this project as it would be typed, and run it."""
     words = [_short(a) if isinstance(a, Path) else str(a) for a in arguments]
     click.echo(f"$ {program} {shlex.join(words)}")
-    began = time.monotonic()
+    started = time.monotonic()
     done = subprocess.run(
         [sys.executable, "-m", _MODULES[program], *words],
         env={**os.environ, "HF_HUB_OFFLINE": "1"},
@@ -94,17 +106,16 @@ def _command(program: str, *arguments: object) -> None:
     )
     if done.returncode:
         raise UserError(f"{program} {words[0]} ended with status {done.returncode}: see above")
-    click.echo(f"({_seconds(time.monotonic() - began)})")
+    click.echo(f"({_seconds(time.monotonic() - started)})")
 
 
 def _short(path: Path) -> str:
-    """Relative to the current folder where that is shorter."""
-    path = path.resolve()
-    here = Path.cwd()
-    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
+    """A path inside the current folder relative to it."""
+    path, current = path.resolve(), Path.cwd()
+    return str(path.relative_to(current)) if path.is_relative_to(current) else str(path)
 
 
-def _load(dataset: Path) -> None:
+def _show_dataset(dataset: Path) -> None:
     click.echo(f">>> dataset = load_dataset({_short(dataset)!r})")
     loaded = load_dataset(str(dataset)).cast_column("audio", Audio(decode=False))
     for split, rows in loaded.items():
@@ -119,7 +130,7 @@ def _load(dataset: Path) -> None:
 
 
 def _table(dataset: Path, model: Path) -> str:
-    """Clips, minutes, rejected; CER and WER before and after."""
+    """Clips, minutes and rejected stretches of the build; CER and WER before and after."""
     build = json.loads((dataset / "build.json").read_text(encoding="utf-8"))
     metrics = json.loads((model / "metrics.json").read_text(encoding="utf-8"))
     seconds = sum(split["seconds"] for split in build["splits"].values())
@@ -128,8 +139,8 @@ def _table(dataset: Path, model: Path) -> str:
         f"minutes    {seconds / 60:.1f}",
         f"rejected   in {_short(dataset / 'rejected.jsonl')}:",
         *(
-            f"{own['stretches']:>7}  {own['seconds']:.1f} s  {reason}"
-            for reason, own in build["rejected"].items()
+            f"{rejected['stretches']:>7}  {rejected['seconds']:.1f} s  {reason}"
+            for reason, rejected in build["rejected"].items()
         ),
         "",
         f"{'test split':<10}{'before':>8}{'after':>8}",

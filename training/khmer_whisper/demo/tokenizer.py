@@ -1,4 +1,4 @@
-"""A Whisper tokenizer over bytes: what a Whisper too small for Whisper's vocabulary speaks."""
+"""A Whisper tokenizer over bytes, for Whispers too small for Whisper's own vocabulary."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from transformers.convert_slow_tokenizer import bytes_to_unicode
 from transformers.models.whisper.tokenization_whisper import LANGUAGES
 
 TIMESTAMPS = 1501  # <|0.00|> to <|30.00|> in steps of 0.02 s, as in every Whisper
-LATER_LANGUAGES = {"yue"}  # came with large-v3; the checkpoints before it have 99 languages
+LATER_LANGUAGES = {"yue"}  # added with large-v3; earlier checkpoints have 99 languages
 
 
 def byte_tokenizer() -> WhisperTokenizer:
@@ -32,8 +32,8 @@ def byte_tokenizer() -> WhisperTokenizer:
         "<|nospeech|>",
         "<|notimestamps|>",
     ]
-    # One call and in this order: WhisperTokenizer takes the id after the last special token for
-    # the first timestamp.
+    # All in one call and in this order: for WhisperTokenizer the first timestamp is the id after
+    # the last special token.
     tokenizer.add_special_tokens(
         {"pad_token": "<|endoftext|>", "additional_special_tokens": special[1:]}
     )

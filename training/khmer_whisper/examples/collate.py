@@ -1,6 +1,6 @@
 """Waveforms and labels to the tensors of one batch; the log-mel is made on the fly.
 
-Nothing is cached: an hour of log-mel takes ten times the disk of its FLAC.
+Nothing is cached: log-mel takes ten times the disk of FLAC.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from transformers import WhisperFeatureExtractor
 
 from khmer_whisper.labels import IGNORED, Labels
 
-SILENT = -10.0  # decades of power, and the least that Whisper tells apart
+SILENCE = -10.0  # log10 of the power, the lowest that Whisper distinguishes
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One clip, ready to be learned: samples (n,) float32 at 16 kHz, and its labels."""
+    """A training example: samples (n,) float32 at 16 kHz, and their labels."""
 
     samples: np.ndarray
     labels: Labels
@@ -30,10 +30,10 @@ class Example:
 def log_mel(waveforms: torch.Tensor, extractor: WhisperFeatureExtractor) -> torch.Tensor:
     """Whisper's log-mel spectrogram (batch, mels, frames) of waveforms (batch, samples).
 
-    The frames are those of the model's whole window; what the samples, as `stack` gives them, do
-    not fill is silence, and costs nothing. Computed where `waveforms` lie, the GPU included, which
-    the extractor itself leaves again for numpy after every batch. Each waveform is scaled by its
-    own maximum (Radford et al. 2022, section 2.2).
+    The frames cover the model's whole window; those after the samples, as `stack` pads them, are
+    filled with silence and not computed. Runs on the device of `waveforms`; the extractor itself
+    would go back to numpy after every batch. Each waveform is scaled by its own maximum (Radford
+    et al. 2022, section 2.2).
     """
     window = torch.hann_window(extractor.n_fft, device=waveforms.device)
     spectrum = torch.stft(
@@ -41,8 +41,8 @@ def log_mel(waveforms: torch.Tensor, extractor: WhisperFeatureExtractor) -> torc
     )
     power = spectrum[..., :-1].abs().square().contiguous()
     filters = torch.as_tensor(extractor.mel_filters, dtype=torch.float32, device=power.device)
-    decades = (filters.T @ power).clamp(min=10**SILENT).log10()
-    decades = pad(decades, (0, extractor.nb_max_frames - decades.shape[-1]), value=SILENT)
+    decades = (filters.T @ power).clamp(min=10**SILENCE).log10()
+    decades = pad(decades, (0, extractor.nb_max_frames - decades.shape[-1]), value=SILENCE)
     decades = torch.maximum(decades, decades.amax(dim=(1, 2), keepdim=True) - 8.0)
     return (decades + 4.0) / 4.0
 
@@ -50,9 +50,9 @@ def log_mel(waveforms: torch.Tensor, extractor: WhisperFeatureExtractor) -> torc
 def stack(waveforms: Sequence[np.ndarray], extractor: WhisperFeatureExtractor) -> torch.Tensor:
     """Waveforms padded with silence to one length: (batch, samples) float32.
 
-    The length is a multiple of the hop, at most the model's window, and leaves the longest one
-    half an FFT of silence: no later frame of the window hears anything of it. Raises ValueError
-    for one that is longer than the window: nothing is ever cut off.
+    The length is a multiple of the hop, at most the model's window. The longest waveform is
+    followed by half an FFT of silence, so that no later frame of the window overlaps with it.
+    Raises ValueError for a waveform longer than the window: nothing is cut off.
     """
     longest = max(len(waveform) for waveform in waveforms)
     if longest > extractor.n_samples:
@@ -66,11 +66,11 @@ class Collator:
     """Examples to `input_features`, `attention_mask`, `decoder_input_ids` and `labels`.
 
     `decoder_input_ids` (batch, length) are padded with `pad_id`; `labels` of the same shape with
-    IGNORED, by position: the end token, which is also Whisper's pad, stays to be learned. The
-    model is given both and so makes no loss of its own. `attention_mask` (batch, frames) tells
-    SpecAugment where the speech is; Whisper's attention does not look at it.
+    IGNORED, by position: the end token, which is also Whisper's pad, is learned.
+    `attention_mask` (batch, frames) tells SpecAugment where the speech is; Whisper's attention
+    does not use it.
 
-    With `on_device` the batch carries `waveforms` instead of features, for `log_mel` on the GPU.
+    With `on_device` the batch holds `waveforms` instead of features, for `log_mel` on the GPU.
     """
 
     def __init__(

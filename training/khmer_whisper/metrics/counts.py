@@ -1,13 +1,14 @@
-"""Errors per clip, counted; nothing here divides.
+"""Counts of errors, clip by clip; rates are in `rates`.
 
-Both sides are brought to the scoring form first (canonical, read aloud, without spaces and
-punctuation), so that code point order, digits, the repetition sign and spacing never decide.
+Both sides are converted to the scoring form first (canonical, read aloud, without spaces and
+punctuation), so that code point order, digits, the repetition sign and spacing do not count.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import jiwer
 import numpy as np
@@ -38,35 +39,35 @@ def characters(references: Sequence[str], hypotheses: Sequence[str]) -> Counts:
 
 
 def projected_words(references: Sequence[str], hypotheses: Sequence[str]) -> Counts:
-    """Reference words that hold at least one edit, when characters are aligned.
+    """Reference words with at least one edit in an alignment of characters.
 
-    Only the reference is segmented; where the hypothesis puts its word boundaries is never
-    guessed. Characters inserted between two words belong to the word before them (to the first
-    word when nothing stands before). Errors never exceed words: a hypothesis that runs on is
-    seen by `characters`. An empty reference counts nothing.
+    Only the reference is segmented, so no word boundaries of the hypothesis are guessed.
+    Characters inserted between two words belong to the word before them, at the start to the
+    first word. Errors never exceed words: a hypothesis that does not end shows in `characters`.
+    An empty reference has no words and no errors.
     """
     segmented = [scored_words(reference) for reference in references]
-    alignments = _alignments(
-        [[*"".join(words_)] for words_ in segmented], [[*scoring_form(h)] for h in hypotheses]
+    alignments = _align(
+        [[*"".join(segments)] for segments in segmented], [[*scoring_form(h)] for h in hypotheses]
     )
     errors = []
-    for words_, chunks in zip(segmented, alignments, strict=True):
-        owner = [i for i, word in enumerate(words_) for _ in word]  # character -> its word
+    for segments, chunks in zip(segmented, alignments, strict=True):
+        word_of = [i for i, word in enumerate(segments) for _ in word]  # by character
         wrong: set[int] = set()
-        for chunk in chunks if words_ else []:
+        for chunk in chunks if segments else []:
             if chunk.type == "insert":
-                wrong.add(owner[max(chunk.ref_start_idx - 1, 0)])
+                wrong.add(word_of[max(chunk.ref_start_idx - 1, 0)])
             elif chunk.type != "equal":
-                wrong.update(owner[chunk.ref_start_idx : chunk.ref_end_idx])
+                wrong.update(word_of[chunk.ref_start_idx : chunk.ref_end_idx])
         errors.append(len(wrong))
     return Counts(np.array(errors, np.int64), np.array([len(w) for w in segmented], np.int64))
 
 
 def segmented_words(references: Sequence[str], hypotheses: Sequence[str]) -> Counts:
-    """Word edits with both sides cut by the same segmenter: what others publish as WER.
+    """Word edits with both sides segmented by the same segmenter, which others publish as WER.
 
-    The segmenter's own mistakes on a wrong hypothesis are counted as errors of the recognizer.
-    Empty sides are counted as in `characters`.
+    Mistakes of the segmenter on a wrong hypothesis count as errors of the recognizer. Empty sides
+    count as in `characters`.
     """
     return _edits([scored_words(r) for r in references], [scored_words(h) for h in hypotheses])
 
@@ -84,17 +85,21 @@ def _edits(references: list[list[str]], hypotheses: list[list[str]]) -> Counts:
             for c in chunks
             if c.type != "equal"
         )
-        for chunks in _alignments(references, hypotheses)
+        for chunks in _align(references, hypotheses)
     ]
     return Counts(np.array(errors, np.int64), np.array([len(r) for r in references], np.int64))
 
 
-def _alignments(
+def _align(
     references: list[list[str]], hypotheses: list[list[str]]
 ) -> list[list[jiwer.AlignmentChunk]]:
-    """One Levenshtein alignment per pair, of units as they are: jiwer's transforms would split."""
-    return jiwer.process_words(references, hypotheses, _as_is, _as_is).alignments
+    """One Levenshtein alignment per pair of lists of units, characters or words."""
+    keep = cast(jiwer.Compose, _keep_units)  # any callable will do
+    return jiwer.process_words(
+        cast(list[str], references), cast(list[str], hypotheses), keep, keep
+    ).alignments
 
 
-def _as_is(units: list[list[str]]) -> list[list[str]]:
+def _keep_units(units: list[list[str]]) -> list[list[str]]:
+    """A transform for jiwer, whose own ones would split strings into words."""
     return units

@@ -1,4 +1,4 @@
-"""Rates from counts, with intervals that respect whose recording a clip comes from."""
+"""Rates from counts, with intervals over the recordings that clips come from."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from khmer_whisper.metrics.counts import Counts
 
 REPLICATES = 1_000
 LEVEL = 0.95
-FEWEST = 5  # recordings: fewer say too little about others to be drawn from
+MIN_RECORDINGS = 5  # with fewer, clips are drawn instead
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +39,11 @@ class Scores:
     """The three rates of one model on one set of clips."""
 
     cer: Rate  # characters, without spaces and punctuation: the headline
-    wer: Rate  # projected: reference words that hold an edit
-    wer_segmented: Rate  # both sides cut by `segmenter`: for comparison with others
+    wer: Rate  # projected: reference words with an edit
+    wer_segmented: Rate  # both sides segmented by `segmenter`, for comparison with others
     clips: int
     segmenter: str
-    drawn: str  # what the intervals were drawn from: "recordings", or "clips" of too few of them
+    drawn: str  # what the bootstrap drew: "recordings", or "clips" where these are too few
 
     def as_dict(self) -> dict:
         """Plain numbers, for JSON."""
@@ -54,7 +54,7 @@ class Scores:
 class Difference:
     """Rate of the second system minus that of the first, on the same clips.
 
-    `p` is the two-sided bootstrap probability that the sign is an accident.
+    `p` is two-sided: the bootstrap probability of a difference of the other sign, twice.
     """
 
     difference: float
@@ -68,16 +68,15 @@ def score(
     hypotheses: Sequence[str],
     groups: Sequence[str] | None = None,
 ) -> Scores:
-    """Error rates of `hypotheses` against `references`, clip by clip, both as written.
+    """Error rates of `hypotheses` against `references`, one of each per clip, as written.
 
-    `groups` names each clip's recording: clips of one recording share a speaker and a room, so
-    the bootstrap draws recordings, not clips (Bisani and Ney 2004, "Bootstrap estimates for
-    confidence intervals in ASR performance evaluation"). Without it, or with fewer than `FEWEST`
-    recordings, clips are drawn, and `drawn` says so: such an interval is too narrow for another
-    speaker or room.
-    What empty references and hypotheses count is said in `khmer_whisper.metrics.counts`.
+    `groups` names the recording of each clip. Clips of one recording share a speaker and a room,
+    so the bootstrap draws recordings, not clips (Bisani and Ney 2004, "Bootstrap estimates for
+    confidence intervals in ASR performance evaluation"). Without `groups`, or with fewer than
+    MIN_RECORDINGS of them, it draws clips, and `drawn` says so: such an interval is too narrow for
+    other speakers and rooms. For empty references and hypotheses see `metrics.counts`.
 
-    Raises ValueError when the lengths differ or nothing is given.
+    Raises ValueError when the lengths differ or there are no references.
     """
     _check(references, hypotheses, groups)
     return Scores(
@@ -96,9 +95,9 @@ def compare(
     second: Sequence[str],
     groups: Sequence[str] | None = None,
 ) -> dict[str, Difference]:
-    """`second` against `first` by a paired bootstrap, for "cer" and "wer" (Bisani and Ney 2004).
+    """Compare `second` with `first` by a paired bootstrap, for "cer" and "wer" (Bisani, Ney 2004).
 
-    Each replicate draws the same recordings for both systems, so what is hard for both cancels.
+    Each replicate draws the same recordings for both systems, so their difficulty cancels out.
     """
     _check(references, first, groups)
     _check(references, second, groups)
@@ -109,20 +108,20 @@ def compare(
 
 
 def rate(counted: Counts, groups: Sequence[str] | None = None) -> Rate:
-    """Sum, divide, and a bootstrap interval over `groups` (percentiles of 1,000 replicates)."""
+    """The rate over all clips, with a bootstrap interval (percentiles of 1,000 replicates)."""
     errors, total = int(counted.errors.sum()), int(counted.totals.sum())
     low, high = _percentiles(_replicates(counted, groups))
     return Rate(errors, total, float(_divide(errors, total)), low, high)
 
 
 def _difference(first: Counts, second: Counts, groups: Sequence[str] | None) -> Difference:
-    # The same seed draws the same recordings for both: that is what pairs them.
+    # `_replicates` uses one seed, so it draws the same recordings for both: they are paired.
     replicates = _replicates(second, groups) - _replicates(first, groups)
     low, high = _percentiles(replicates)
     observed = _divide(second.errors.sum(), second.totals.sum()) - _divide(
         first.errors.sum(), first.totals.sum()
     )
-    # One is added above and below so that no finite number of draws claims certainty.
+    # One is added to both counts, so that no finite number of draws gives p = 0.
     beyond = min((replicates <= 0).sum(), (replicates >= 0).sum())
     p = min(1.0, 2 * (int(beyond) + 1) / (REPLICATES + 1))
     return Difference(float(observed), low, high, p)
@@ -145,7 +144,7 @@ def _replicates(counted: Counts, groups: Sequence[str] | None) -> np.ndarray:
 
 
 def _drawable(groups: Sequence[str] | None) -> Sequence[str] | None:
-    return groups if groups is not None and len(set(groups)) >= FEWEST else None
+    return groups if groups is not None and len(set(groups)) >= MIN_RECORDINGS else None
 
 
 def _percentiles(replicates: np.ndarray) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""Files of any length: where they are cut, what comes out, and in which form."""
+"""Audio of any length: where it is cut, what comes out, and in which form."""
 
 import json
 from itertools import pairwise
@@ -15,8 +15,8 @@ from khmer_whisper import model as models
 from khmer_whisper.transcription import (
     Segment,
     Transcription,
+    find_stretches,
     longest_stretch,
-    stretches,
     transcribe,
 )
 
@@ -38,7 +38,7 @@ def speech(count: int, seed: int = 0) -> tuple[np.ndarray, list[tuple[str, float
 
 def test_cuts_lie_in_pauses_and_cover_all_sound():
     samples, said = speech(30)
-    spans = [(a / SAMPLE_RATE, b / SAMPLE_RATE) for a, b in stretches(samples, longest=4.0)]
+    spans = [(a / SAMPLE_RATE, b / SAMPLE_RATE) for a, b in find_stretches(samples, longest=4.0)]
     assert all(b - a <= 4.0 for a, b in spans)
     assert len(spans) < 15  # not a stretch for each word
     for _, start in said:
@@ -50,21 +50,22 @@ def test_cuts_lie_in_pauses_and_cover_all_sound():
 def test_silence_is_left_out():
     samples, _ = speech(2)
     silence = np.zeros(10 * SAMPLE_RATE, np.float32)
-    spans = stretches(np.concatenate([silence, samples, silence]), longest=4.0)
+    spans = find_stretches(np.concatenate([silence, samples, silence]), longest=4.0)
     assert spans[0][0] >= 9.5 * SAMPLE_RATE
     assert spans[-1][1] <= 12 * SAMPLE_RATE
-    assert stretches(silence, longest=4.0) == []
-    assert stretches(np.zeros(0, np.float32), longest=4.0) == []
+    assert find_stretches(silence, longest=4.0) == []
+    assert find_stretches(np.zeros(0, np.float32), longest=4.0) == []
 
 
 def test_one_long_sound_is_still_cut_to_the_window():
     tone = np.sin(np.arange(20 * SAMPLE_RATE) / 10).astype(np.float32)
-    spans = stretches(tone, longest=3.0)
+    spans = find_stretches(tone, longest=3.0)
     assert spans[0][0] == 0 and spans[-1][1] == len(tone)
     assert all(b - a <= 3 * SAMPLE_RATE for a, b in spans)
     assert all(first[1] == second[0] for first, second in pairwise(spans))
 
 
+@pytest.mark.slow
 def test_a_file_longer_than_the_window_is_transcribed_in_order(trained, tmp_path):
     whisper = models.load(str(trained.folder))
     assert longest_stretch(whisper) == pytest.approx(1.2, abs=0.01)  # as its clips were
@@ -80,6 +81,7 @@ def test_a_file_longer_than_the_window_is_transcribed_in_order(trained, tmp_path
     assert transcribe(whisper, path, batch_size=2) == found
 
 
+@pytest.mark.slow
 def test_a_silent_file_says_nothing(trained, tmp_path):
     path = tmp_path / "silence.wav"
     soundfile.write(path, np.zeros(SAMPLE_RATE), SAMPLE_RATE)

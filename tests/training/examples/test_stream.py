@@ -1,6 +1,7 @@
 """Sets larger than the disk: the same clips, in an order that only the seed decides."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -8,15 +9,15 @@ from accelerate.data_loader import BatchSamplerShard
 from torch.utils.data import BatchSampler
 from transformers import TrainerCallback
 
-from khmer_aligned.errors import UserError
 from khmer_whisper import evaluation, training
 from khmer_whisper.config import Config, Mixed
 from khmer_whisper.examples import data
+from khmer_whisper.examples.fitting import select_fitting
 from khmer_whisper.examples.mix import Part
 from khmer_whisper.examples.stream import StreamedClips
 from khmer_whisper.trainer import WhisperTrainer
 
-from .conftest import clip, close, random_words, sounds, write_dataset
+from ..conftest import clip, close, random_words, sounds, write_dataset
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +37,7 @@ def streamed(tmp_path_factory):
 
 def clips_of(folder, tiny, config) -> StreamedClips:
     splits = data.load(str(folder), streaming=True)
-    fitting = data.fitting(splits, "train", tiny, config.text)
+    fitting = select_fitting(splits, "train", tiny, config.text)
     return StreamedClips([Part("d", fitting)], tiny, config)
 
 
@@ -58,7 +59,7 @@ def test_each_pass_has_every_clip_that_fits_in_its_own_order(streamed, tiny, tin
     assert {r.epoch for r in read[30:]} == {1}
     again = clips_of(streamed, tiny, clips.config)
     assert [r.row["id"] for r in again.sampler(clips.config)] == first + second
-    other = clips.config.with_(seed=9)
+    other = replace(clips.config, seed=9)
     assert [r.row["id"] for r in clips.sampler(other)][:30] != first
     one, two = clips[read[0]], again[read[0]]
     assert (one.samples == two.samples).all()
@@ -88,6 +89,7 @@ def test_datasets_are_drawn_by_weight_and_size(streamed, tiny, tiny_folder):
     assert 0.75 < drawn.count(0) / len(drawn) < 0.85
 
 
+@pytest.mark.slow
 def test_a_stream_is_learned_scored_and_never_put_on_disk(
     streamed, tiny_folder, tmp_path, monkeypatch
 ):
@@ -115,6 +117,7 @@ class Cut(TrainerCallback):
             raise KeyboardInterrupt
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [0, 1])
 def test_cut_off_in_its_second_pass_it_ends_with_the_same_weights(
     streamed, tiny_folder, tmp_path, workers
@@ -136,9 +139,3 @@ def test_cut_off_in_its_second_pass_it_ends_with_the_same_weights(
     assert (tmp_path / "cut/checkpoints/checkpoint-4").exists()
     training.train(config, tmp_path / "cut")
     close(tmp_path / "cut", tmp_path / "undisturbed")
-
-
-def test_only_built_datasets_are_streamed(tmp_path):
-    (tmp_path / "text.csv").write_text("audio,text\na.wav,a\n", encoding="utf-8")
-    with pytest.raises(UserError, match="no column id"):
-        data.load(str(tmp_path), streaming=True, language="en")

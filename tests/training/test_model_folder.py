@@ -1,0 +1,111 @@
+"""The folder of a trained model: what it holds, and that its parts agree."""
+
+import json
+import tomllib
+
+import pytest
+import yaml
+from huggingface_hub import ModelCard
+
+from khmer_whisper import decode, evaluation
+from khmer_whisper.config import Config, Mixed
+from khmer_whisper.examples import data
+from khmer_whisper.training import train
+
+
+@pytest.mark.slow
+def test_the_folder_is_a_repository(trained):
+    names = {path.name for path in trained.folder.iterdir()}
+    assert names >= {
+        "README.md",
+        "config.json",
+        "generation_config.json",
+        "metrics.json",
+        "model.safetensors",
+        "predictions.jsonl",
+        "preprocessor_config.json",
+        "tokenizer.json",  # CTranslate2 and others read this one alone
+        "tokenizer_config.json",
+        "training.toml",
+    }
+    assert "checkpoints" not in names
+    assert not [name for name in names if name.endswith((".bin", ".pt", ".partial"))]
+
+
+@pytest.mark.slow
+def test_scores_are_those_of_the_predictions(trained, dataset):
+    lines = (trained.folder / "predictions.jsonl").read_text(encoding="utf-8").splitlines()
+    rows = [json.loads(line) for line in lines]
+    assert [row["id"] for row in rows] == data.load(str(dataset)).get("test")["id"][:]
+    fields = decode.Prediction.__dataclass_fields__
+    predictions = [decode.Prediction(**{name: row[name] for name in fields}) for row in rows]
+    assert evaluation.score_predictions(predictions) == trained.tuned
+    found = json.loads((trained.folder / "metrics.json").read_text(encoding="utf-8"))
+    assert found["models"]["tuned"]["cer"]["rate"] == trained.tuned.cer.rate
+    assert found["dataset"]["version"].startswith("sha256:")
+    assert found["versions"]["khmercut"]
+    assert all(row["base"] != row["reference"] for row in rows)
+
+
+@pytest.mark.slow
+def test_nothing_published_names_a_path_of_this_machine(trained, dataset, tiny_folder):
+    for name in ("README.md", "metrics.json", "config.json", "generation_config.json"):
+        text = (trained.folder / name).read_text(encoding="utf-8")
+        assert str(dataset.parent) not in text
+        assert str(tiny_folder.parent) not in text
+    for events in (trained.folder / "runs").iterdir():
+        assert str(trained.folder.parent).encode() not in events.read_bytes()
+        assert b"eval/cer" in events.read_bytes()
+
+
+@pytest.mark.slow
+def test_training_toml_trains_the_same_again(trained, dataset):
+    path = trained.folder / "training.toml"
+    config = Config.read(path)
+    assert config.dataset == str(dataset)
+    assert config.learning_rate == 3e-3
+    record = tomllib.loads(path.read_text(encoding="utf-8"))["provenance"]
+    assert record["clips"] == 64
+    assert record["steps"] == trained.steps == 128
+    assert record["dataset_version"].startswith("sha256:")
+    assert record["versions"]["transformers"]
+
+
+@pytest.mark.slow
+def test_the_card_carries_the_numbers(trained):
+    card = ModelCard.load(trained.folder / "README.md")
+    by_name = {result.metric_name: result.metric_value for result in card.data.eval_results}
+    assert by_name["CER"] == round(100 * trained.tuned.cer.rate, 2)
+    assert card.data.language == "km"
+    assert f"{trained.tuned.cer.errors} of {trained.tuned.cer.total}" in card.text
+    assert "{{" not in card.text
+    assert "None of these recordings was trained on" in card.text
+    assert yaml.safe_load(card.data.to_yaml())["model-index"][0]["name"] == "whisper-khmer"
+
+
+@pytest.mark.slow
+def test_a_mixed_training_says_what_it_learned(few, other, plain, tiny_folder, tmp_path):
+    config = Config(
+        dataset=str(few),
+        mix=(Mixed(str(other), 0.5), Mixed(str(plain), 0.2, "en")),
+        model=str(tiny_folder),
+        epochs=2,
+        batch_size=11,
+    )
+    result = train(config, tmp_path / "out")
+    assert result.steps == 2 * 2  # of 16 + 4 + 2 clips
+    again = tmp_path / "out/training.toml"
+    assert Config.read(again) == config
+    record = tomllib.loads(again.read_text(encoding="utf-8"))["provenance"]
+    assert record["clips"] == 16
+    assert [each["clips"] for each in record["mix"].values()] == [8, 10]
+    assert record["mix"][str(other)]["dataset_version"].startswith("sha256:")
+    found = json.loads((tmp_path / "out/metrics.json").read_text(encoding="utf-8"))
+    assert found["seen_recordings"] == ["test0"]
+    card = ModelCard.load(tmp_path / "out/README.md")
+    assert card.data.language == ["km", "en"]
+    assert f"- {plain.name} (version `sha256:" in card.text
+    assert "language en): 10 clips, 0.001 hours, each 0.2 times an epoch" in card.text
+    assert "tuned on Khmer and some en" in card.text
+    assert str(plain.parent) not in card.text
+    assert "also trained on: the scores are too good" in card.text

@@ -1,0 +1,88 @@
+"""Everything that a training starts from: model and datasets, pinned, loaded and checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from accelerate import PartialState
+from tqdm import tqdm
+
+from khmer_aligned.errors import UserError
+from khmer_whisper import model as models
+from khmer_whisper.config import Config, Mixed
+from khmer_whisper.evaluation import choose_scored_split
+from khmer_whisper.examples import data
+from khmer_whisper.examples.data import Splits
+from khmer_whisper.examples.fitting import select_fitting
+from khmer_whisper.examples.mix import Clips, Part
+from khmer_whisper.examples.rows import Rows
+from khmer_whisper.examples.stream import StreamedClips, TrainingClips
+from khmer_whisper.model import Whisper
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What a training starts from. The parts of `clips` are those of `splits`, then of `mixed`."""
+
+    config: Config  # with every name pinned to a revision
+    whisper: Whisper  # the base model
+    splits: Splits  # the dataset that is learned from and scored on
+    mixed: list[Splits]
+    clips: TrainingClips
+    validation: Rows | None  # the clips that choose the checkpoint
+    scored_split: str
+
+    @property
+    def datasets(self) -> list[Splits]:
+        return [self.splits, *self.mixed]
+
+
+def load_inputs(config: Config) -> Inputs:
+    """Load model and datasets. Raises UserError when there is nothing to learn from or score on."""
+    splits = data.load(config.dataset, streaming=config.streaming)
+    mixed = [
+        data.load(part.name, streaming=config.streaming, language=part.language)
+        for part in config.mix
+    ]
+    whisper = models.load(config.model)
+    pinned = _pin(config, splits, mixed, whisper)
+    clips = _training_clips([splits, *mixed], whisper, pinned)
+    scored_split = choose_scored_split(splits)
+    validation = _validation_rows(splits, whisper)
+    if config.patience and validation is None:
+        raise UserError("--patience needs a validation split to watch: leave it out")
+    return Inputs(pinned, whisper, splits, mixed, clips, validation, scored_split)
+
+
+def _pin(config: Config, splits: Splits, mixed: list[Splits], whisper: Whisper) -> Config:
+    mix = tuple(
+        replace(part, name=dataset.source.pinned)
+        for part, dataset in zip(config.mix, mixed, strict=True)
+    )
+    return replace(config, dataset=splits.source.pinned, mix=mix, model=whisper.source.pinned)
+
+
+def _training_clips(datasets: list[Splits], whisper: Whisper, config: Config) -> TrainingClips:
+    """The training clips that fit the model; the others are shown."""
+    parts = []
+    for splits, mixed in zip(datasets, [Mixed(config.dataset, 1.0), *config.mix], strict=True):
+        if splits.get("train") is None:
+            raise UserError(f"{mixed.name}: has no train split")
+        fitting = select_fitting(splits, "train", whisper, config.text)
+        if PartialState().is_main_process:
+            for clip in fitting.left_out:
+                tqdm.write(f"left out of training: {clip.id}: {clip.reason}")
+        if len(fitting) == 0:
+            reason = fitting.left_out[0].reason if fitting.left_out else "the train split is empty"
+            raise UserError(f"{mixed.name}: nothing for {config.model} to learn from: {reason}")
+        parts.append(Part(mixed.name, fitting, mixed.weight, mixed.language))
+    if config.streaming:
+        return StreamedClips(parts, whisper, config)
+    return Clips(parts, whisper, config)
+
+
+def _validation_rows(splits: Splits, whisper: Whisper) -> Rows | None:
+    if splits.get("validation") is None:
+        return None
+    fitting = select_fitting(splits, "validation", whisper, text=None)
+    return fitting.rows if len(fitting) else None
