@@ -32,7 +32,7 @@ class Extractor(Protocol):
     model_input_names: list[str]
 
     def __call__(
-        self, waveform: np.ndarray, *, sampling_rate: int, return_tensors: str
+        self, raw_speech: np.ndarray, /, *, sampling_rate: int, return_tensors: str
     ) -> Mapping[str, np.ndarray]: ...
 
 

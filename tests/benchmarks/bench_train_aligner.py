@@ -1,0 +1,182 @@
+"""Aligners trained with and without label priors, frame targets and limited delay: their times.
+
+    python tests/benchmarks/bench_train_aligner.py train DATASET OUT [--epochs N]
+    python tests/benchmarks/bench_train_aligner.py judge OUT LABELLED STAND_IN
+
+`train` trains all the variants on a built DATASET side by side, on one GPU where there is one, and
+writes them, in half precision, into two archives in OUT. `judge` aligns the sentences in LABELLED
+(../shared/data/keosaly_labelled), joined to recordings of some minutes, with each of them and with
+the aligner that the dataset was built with, and prints a table: nothing is taken off any time.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tarfile
+import time
+from pathlib import Path
+
+import click
+import numpy as np
+
+ROOT = Path(__file__).parents[2]
+sys.path[:0] = [str(ROOT / name) for name in ("builders", "training", "tests")]
+
+NONE = {"targets": 0, "priors": 0, "tolerance": 0}
+VARIANTS: dict[str, dict[str, float]] = {
+    "neither": NONE,
+    "priors": NONE | {"priors": 0.3},
+    "targets": NONE | {"targets": 1},
+    "targets and priors": NONE | {"targets": 1, "priors": 0.3},
+    "targets and limited delay": NONE | {"targets": 1, "tolerance": 0.1},
+    "all three": {"targets": 1, "priors": 0.3, "tolerance": 0.1},
+}
+GROUP = 30  # sentences in a recording
+_TRAIN = """
+import sys
+from pathlib import Path
+import torch
+from khmer_whisper.ctc.config import CtcConfig
+from khmer_whisper.ctc.training import train_aligner
+torch.set_num_threads(1)
+out, settings = sys.argv[1:]
+print(train_aligner(CtcConfig(**eval(settings)), Path(out)))
+"""
+
+
+@click.group()
+def main() -> None:
+    """Aligners trained in several ways, compared."""
+
+
+@main.command()
+@click.argument("dataset")
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option("--epochs", default=18.0)
+@click.option("--batch-size", default=32)
+@click.option("--workers", default=2, help="Processes that read clips, of each training.")
+@click.option("--seconds", default=500, help="Trainings that are not done then are ended.")
+def train(
+    dataset: str, out: Path, epochs: float, batch_size: int, workers: int, seconds: int
+) -> None:
+    """Train the variants side by side."""
+    out.mkdir(parents=True, exist_ok=True)
+    work = Path(os.environ.get("TMPDIR", "/tmp")) / "bench_train_aligner"
+    began = time.monotonic()
+    path = os.pathsep.join(str(ROOT / name) for name in ("builders", "training"))
+    environment = os.environ | {
+        "PYTHONPATH": os.pathsep.join(filter(None, [path, os.environ.get("PYTHONPATH")])),
+        "OMP_NUM_THREADS": "1",
+    }
+    running = {}
+    for name, settings in VARIANTS.items():
+        folder = work / name.replace(" ", "_")
+        config = settings | {
+            "dataset": dataset,
+            "epochs": epochs,
+            "batch_size": batch_size,
+            "workers": workers,
+        }
+        with (out / f"{folder.name}.log").open("w") as log:
+            running[folder] = subprocess.Popen(
+                [sys.executable, "-c", _TRAIN, str(folder), repr(config)],
+                env=environment,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+    finished = []
+    for folder, process in running.items():
+        try:
+            process.wait(max(1, seconds - (time.monotonic() - began)))
+        except subprocess.TimeoutExpired:
+            process.kill()
+        log = out / f"{folder.name}.log"
+        print(f"{folder.name}: {time.monotonic() - began:.0f} s, {log.read_text()[-300:].strip()}")
+        if process.returncode == 0:
+            finished.append(folder)
+        log.unlink()
+    half = -(-len(finished) // 2)
+    for number, folders in enumerate((finished[:half], finished[half:])):
+        with tarfile.open(out / f"aligners{number}.tar", "w") as archive:
+            for folder in folders:
+                _halve(folder)
+                archive.add(folder, folder.name)
+
+
+def _halve(folder: Path) -> None:
+    """Weights in float16, and nothing that an aligner does not need."""
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    weights = load_file(folder / "model.safetensors")
+    halved = {
+        name: tensor.half() if tensor.dtype == torch.float32 else tensor
+        for name, tensor in weights.items()
+    }
+    save_file(halved, folder / "model.safetensors", metadata={"format": "pt"})
+
+
+@main.command()
+@click.argument("out", type=click.Path(path_type=Path, exists=True))
+@click.argument("labelled", type=click.Path(path_type=Path, exists=True))
+@click.argument("stand_in", type=click.Path(path_type=Path, exists=True))
+@click.option("--sentences", default=500)
+def judge(out: Path, labelled: Path, stand_in: Path, sentences: int) -> None:
+    """Print how far the variants' word starts are from the labels."""
+    from joined import concatenate, read
+
+    for archive in sorted(out.glob("*.tar")):
+        with tarfile.open(archive) as files:
+            files.extractall(out, filter="data")
+    spoken = read(labelled, 0, sentences)
+    parts = [
+        concatenate(spoken[first : first + GROUP], spaced=True)
+        for first in range(0, len(spoken), GROUP)
+    ]
+    print(
+        f"{sentences} sentences joined to {len(parts)} recordings; word starts as the aligner gives "
+        "them, in ms\n\n| aligner | letter errors | words | bias | median | 90th percentile "
+        "| over 100 ms | median, bias off | 90th percentile, bias off |\n|---|---|---|---|---|---|"
+        "---|---|---|"
+    )
+    print(_row("the first build's, romanized", stand_in, parts), flush=True)
+    for name in VARIANTS:
+        folder = out / name.replace(" ", "_")
+        if folder.is_dir():
+            print(_row(name, folder, parts), flush=True)
+
+
+def _row(name: str, folder: Path, parts: list) -> str:
+    from rapidfuzz.distance import Levenshtein
+
+    from khmer_aligned import aligners
+    from khmer_aligned.alignment import viterbi
+    from khmer_aligned.alignment.align import align
+    from khmer_aligned.text import Transcript
+
+    aligner = aligners.load(str(folder), lag=0.0)
+    found, letters, errors = [], 0, 0
+    for part in parts:
+        (alignment,) = align([part.waveform], [Transcript.from_text(part.text)], aligner)
+        raw = {word.span[0]: word.start + alignment.lag for word in alignment.words}
+        found += [raw[word[0]] - word[1] for word in part.words if word[0] in raw]
+        greedy = viterbi.collapse(alignment.greedy, alignment.blank).tolist()
+        letters += len(alignment.token_ids)
+        errors += Levenshtein.distance(alignment.token_ids.tolist(), greedy)
+    off = np.array(found)
+    bias = float(np.median(off))
+
+    def spread(values: np.ndarray) -> tuple[float, float]:
+        return tuple(1000 * np.percentile(np.abs(values), (50, 90)))
+
+    (median, high), (free, free_high) = spread(off), spread(off - bias)
+    return (
+        f"| {name} | {errors / letters:.1%} | {len(off):,} | {1000 * bias:+.0f} | {median:.0f} "
+        f"| {high:.0f} | {np.mean(np.abs(off) > 0.1):.1%} | {free:.0f} | {free_high:.0f} |"
+    )
+
+
+if __name__ == "__main__":
+    main()
