@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from khmer_aligned.console import Console
+
+if TYPE_CHECKING:
+    from khmer_aligned.alignment.exports import Form, Level
 
 _ALIGNER_HELP = "`mms`, or a CTC model of transformers by folder or Hub id."
 _OFFSET_HELP = (
@@ -45,16 +49,18 @@ def main() -> None:
 def align(
     audio: Path,
     transcript: Path,
-    form: str,
-    level: str,
+    form: Form,
+    level: Level,
     aligner: str,
     offset: float | None,
     output: Path | None,
 ) -> None:
     """Print when each word of TRANSCRIPT is spoken in AUDIO."""
+    from khmer_aligned.alignment import exports
     from khmer_aligned.alignment.align_file import align_file
 
-    text = align_file(audio, transcript, form, level, aligner, offset)
+    alignment = align_file(audio, transcript, aligner, lag=offset)
+    text = exports.render(alignment, form, level, audio=str(audio))
     if output is None:
         click.echo(text, nl=False)
     else:
@@ -113,7 +119,7 @@ def build(
     or a dataset with an audio and a text column, by folder or Hub id. Started again after it was
     stopped, it goes on where it was.
     """
-    from khmer_aligned.clips.quality import Thresholds
+    from khmer_aligned.alignment.thresholds import Thresholds
     from khmer_aligned.dataset import build as building
     from khmer_aligned.dataset import report
 

@@ -146,7 +146,7 @@ def batch(model: Aligner, data: Path) -> None:
     for sentence, one, other in zip(sentences, together, alone, strict=True):
         furthest = max(furthest, float(np.abs(one - other).max()))
         text = Transcript.from_text(sentence.text)
-        labels = np.array([label for word in text.words for label in model.labels(word).ids])
+        labels = np.array([label for word in text.words for label in model.tokens(word).ids])
         found = [viterbi.align(e, labels, model.blank).position for e in (one, other)]
         paths += np.array_equal(*found)
     print(

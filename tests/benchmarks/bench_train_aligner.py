@@ -160,9 +160,9 @@ def _row(name: str, folder: Path, parts: list) -> str:
     found, letters, errors = [], 0, 0
     for part in parts:
         (alignment,) = align([part.waveform], [Transcript.from_text(part.text)], aligner)
-        raw = {word.span[0]: word.start + alignment.lag for word in alignment.words}
+        raw = {word.span[0]: word.start + alignment.acoustics.lag for word in alignment.words}
         found += [raw[word[0]] - word[1] for word in part.words if word[0] in raw]
-        greedy = viterbi.collapse(alignment.greedy, alignment.blank).tolist()
+        greedy = viterbi.collapse(alignment.acoustics.greedy, alignment.acoustics.blank).tolist()
         letters += len(alignment.token_ids)
         errors += Levenshtein.distance(alignment.token_ids.tolist(), greedy)
     off = np.array(found)

@@ -95,7 +95,7 @@ PEERS: dict[str, Callable[[np.ndarray, Transcript, Aligner, float], Starts]] = {
 
 def _spelled(text: Transcript, aligner: Aligner) -> list[tuple[int, tuple[int, ...], bool]]:
     """Of each word with labels: its first character, its labels, and whether a pause may follow."""
-    words = [(word, aligner.labels(word).ids) for word in text.words]
+    words = [(word, aligner.tokens(word).ids) for word in text.words]
     return [(word.span[0], ids, word.break_after >= Break.SPACE) for word, ids in words if ids]
 
 

@@ -20,8 +20,9 @@ import numpy as np
 from joined import Sentence, read
 from khmer_aligned import audio
 from khmer_aligned.aligners.base import Aligner
+from khmer_aligned.alignment.thresholds import Thresholds
 from khmer_aligned.clips import quality
-from khmer_aligned.clips.labels import TokenCounter
+from khmer_aligned.clips.labels import LabelCounter
 from khmer_aligned.clips.make import MakeClips
 from khmer_aligned.schema import MAX_CLIP_TOKENS, RECORDING_FEATURES, SAMPLE_RATE
 
@@ -234,10 +235,10 @@ def report(aligner: Aligner, tokenizer: str, data: Path, seeds: int) -> None:
     make_clips = MakeClips(
         aligner="",
         tokenizer=tokenizer,
-        max_tokens=MAX_CLIP_TOKENS,
-        offset=None,
-        thresholds=quality.Thresholds(),
-        _loaded=(aligner, TokenCounter(tokenizer)),
+        max_labels=MAX_CLIP_TOKENS,
+        lag=None,
+        thresholds=Thresholds(),
+        _models=(aligner, LabelCounter(tokenizer)),
     )
     minutes = sum(recording.spoken[-1][1] for recording in parts) / 60
     print(

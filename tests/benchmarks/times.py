@@ -17,8 +17,8 @@ from khmer_aligned import audio
 from khmer_aligned.aligners.base import Aligner
 from khmer_aligned.alignment import viterbi
 from khmer_aligned.alignment.align import Alignment, align
-from khmer_aligned.clips.quality import Thresholds
-from khmer_aligned.errors import UserError
+from khmer_aligned.alignment.thresholds import Thresholds
+from khmer_aligned.errors import Failed, UserError
 from khmer_aligned.schema import SAMPLE_RATE
 from khmer_aligned.text import Transcript
 
@@ -35,8 +35,8 @@ _transcript = lru_cache(Transcript.from_text)
 
 def aligned(waveform: np.ndarray, text: str, aligner: Aligner) -> Alignment:
     (alignment,) = align([waveform], [_transcript(text)], aligner)
-    if isinstance(alignment, UserError):
-        raise alignment
+    if isinstance(alignment, Failed):
+        raise UserError(alignment.reason)
     return alignment
 
 
@@ -88,14 +88,14 @@ def sentences(aligner: Aligner, data: Path) -> None:
             if failed:
                 print(f"| {name} | {failed[0]} | | | | |")
                 continue
-            for which, used in (("", False), (", less our offset", True)):
+            for which, used in (("", False), (", less our lag", True)):
                 found = [
-                    differences(one, part, alignment.offset if used else 0.0)
+                    differences(one, part, alignment.acoustics.lag if used else 0.0)
                     for one, part, alignment in zip(starts, parts, ours, strict=True)
                 ]
                 print(row(name + which, np.concatenate(found)), flush=True)
-        offsets = ", ".join(f"{alignment.offset:.3f}" for alignment in ours)
-        print(f"\nOffset found in each recording, s: {offsets}")
+        lags = ", ".join(f"{alignment.acoustics.lag:.3f}" for alignment in ours)
+        print(f"\nLag of each recording, s: {lags}")
         if spaced:  # a word of the text ends where a labelled one does
             _ends([(part.waveform, part.text, _word_ends(part)) for part in parts], ours)
 
@@ -134,8 +134,8 @@ def words(aligner: Aligner, data: Path) -> None:
         peer = "torchaudio 2.11, the tutorial"
         theirs = [differences(starts_by(PEERS[peer], p, aligner), p) for p in parts]
         print(row(peer, np.concatenate(theirs)))
-        offsets = ", ".join(f"{alignment.offset:.3f}" for alignment in ours)
-        print(f"\nOffset found in each recording, s: {offsets}")
+        lags = ", ".join(f"{alignment.acoustics.lag:.3f}" for alignment in ours)
+        print(f"\nLag of each recording, s: {lags}")
         _ends([(p.waveform, p.text, e) for p, e in zip(parts, ends, strict=True)], ours)
 
 
@@ -174,18 +174,23 @@ def gaps(aligner: Aligner, data: Path) -> None:
         return starts_of(aligned(joined.waveform, joined.text, aligner))
 
     for margin in (np.inf, *MARGINS):
-        with patch.object(viterbi, "align_many", partial(viterbi.align_many, margin=margin)):
+        with patch.object(viterbi, "align", partial(viterbi.align, margin=margin)):
             told = f"star at {margin} nats" if margin < np.inf else "no star"
             chosen = ", the default" if margin == viterbi.STAR_MARGIN else ""
             line(f"khmer-aligned, {told}{chosen}", ours)
-    late = {id(j): aligned(j.waveform, j.text, aligner).offset for f in forms for p in f for j in p}
+    late = {
+        id(joined): aligned(joined.waveform, joined.text, aligner).acoustics.lag
+        for form in forms
+        for pair in form
+        for joined in pair
+    }
     for name, peer in PEERS.items():
 
         def theirs(joined: Joined, peer: Callable = peer) -> Starts:
             starts = starts_by(peer, joined, aligner)
             return {word: start - late[id(joined)] for word, start in starts.items()}
 
-        line(f"{name}, less our offset", theirs)
+        line(f"{name}, less our lag", theirs)
 
 
 def _groups(all_sentences: list[Sentence]) -> Iterator[list[Sentence]]:

@@ -11,11 +11,11 @@ import soundfile as sf
 from datasets import Audio, load_dataset
 
 from khmer_aligned.alignment import align
+from khmer_aligned.alignment.doubts import UNSPOKEN, UNTRANSCRIBED
 from khmer_aligned.audio import load
 from khmer_aligned.clips import make
-from khmer_aligned.clips.quality import GIVEN_UP, UNTRANSCRIBED
 from khmer_aligned.dataset import build
-from khmer_aligned.errors import UserError
+from khmer_aligned.errors import Failed, UserError
 from khmer_aligned.recordings import sources
 from khmer_aligned.schema import CLIP_FEATURES, MAX_CLIP_SECONDS, SAMPLE_RATE
 from khmer_aligned.text import Transcript
@@ -130,7 +130,7 @@ def test_nothing_is_lost(built, rows, source):
             {"problem": recording.problem, "audio": {"bytes": None, "path": recording.audio},
              "path": "x", "start": None, "end": None}
         )  # fmt: skip
-        samples += 0 if isinstance(waveform, UserError) else len(waveform)
+        samples += 0 if isinstance(waveform, Failed) else len(waveform)
     assert report["balance"]["samples"]["in"] == samples
     assert report["balance"]["characters"]["in"] == characters
     assert (
@@ -169,7 +169,7 @@ def test_everything_bad_is_named_with_its_reason(built):
     assert UNTRANSCRIBED in reasons["market"]
     # Of a sentence that nobody said, the text is rejected and next to no audio.
     (lost,) = [row for row in rejected if row["recording"] == "school" and row["text"]]
-    assert lost["reason"] == GIVEN_UP
+    assert lost["reason"] == UNSPOKEN
     assert lost["text"].strip() == "ពួកគេស្រលាញ់សាលា និងមិត្តភក្តិ។"
     assert lost["end"] - lost["start"] < 1
     assert lost["figures"]["distance"] > 0.7
@@ -181,11 +181,11 @@ def test_killed_and_started_again_gives_the_same_bytes(
     monkeypatch.setattr(build, "_SHARD_CHARACTERS", 900)
     run, calls = align.align, []
 
-    def counted(waveforms, transcripts, aligner):
+    def counted(waveforms, *rest):
         if len(calls) == stop_at:
             raise KeyboardInterrupt
         calls.append(len(waveforms))
-        return run(waveforms, transcripts, aligner)
+        return run(waveforms, *rest)
 
     monkeypatch.setattr(align, "align", counted)
     whole, cut_off = tmp_path / "whole", tmp_path / "cut-off"

@@ -81,18 +81,8 @@ def compute_emissions(
     queue = [w for i, x in enumerate(inputs) for w in _windows(front_end, i, len(x))]
     queue.sort(key=lambda window: window.steps, reverse=True)
     lengths = [front_end.frames(len(x)) for x in inputs]
-    results: list[np.ndarray | None] = [None] * len(inputs)
+    results: dict[int, np.ndarray] = {}
     budget = _BATCH_SECONDS[device.type] * SAMPLE_RATE / front_end.step
-
-    def collect(batch: list[_Window], log_probs: torch.Tensor) -> None:
-        for window, values in zip(batch, log_probs.cpu().numpy(), strict=True):
-            begin, end = window.keep
-            i = window.recording
-            if results[i] is None:
-                results[i] = np.empty((lengths[i], values.shape[1]), np.float32)
-            results[i][begin:end] = values[begin - window.first : end - window.first]
-        bar.update(len(batch))
-
     bar = tqdm(total=len(queue), desc="Listening", unit="window", delay=2, leave=False)
     with _ONE_BATCH, bar:
         position, running = 0, None
@@ -107,16 +97,31 @@ def compute_emissions(
                 budget = sum(window.steps for window in batch) / 2
                 continue
             if running:  # a GPU is at the next batch while this one is fetched
-                collect(*running)
+                _collect(*running, lengths, results)
+            bar.update(len(batch))
             position, running = position + len(batch), (batch, log_probs)
         if running:
-            collect(*running)
+            _collect(*running, lengths, results)
+    empty = np.zeros((0, 0), np.float32)
     return [
-        np.zeros((0, 0), np.float32) if result is None else result[:length]
-        for result, length in zip(
-            results, map(front_end.frames_of, waveforms, map(len, inputs)), strict=True
-        )
+        results.get(i, empty)[: front_end.frames_of(waveform, len(inputs[i]))]
+        for i, waveform in enumerate(waveforms)
     ]
+
+
+def _collect(
+    batch: list[_Window],
+    log_probs: torch.Tensor,
+    lengths: list[int],
+    results: dict[int, np.ndarray],
+) -> None:
+    """Put the frames that each window gives where they belong in its recording's result."""
+    for window, values in zip(batch, log_probs.cpu().numpy(), strict=True):
+        begin, end = window.keep
+        i = window.recording
+        if i not in results:
+            results[i] = np.empty((lengths[i], values.shape[1]), np.float32)
+        results[i][begin:end] = values[begin - window.first : end - window.first]
 
 
 def _windows(front_end: FrontEnd, recording: int, steps: int) -> Iterator[_Window]:
@@ -155,18 +160,17 @@ def _run(
     for row, window in zip(stacked, batch, strict=True):
         start = window.first * front_end.stride
         row[: window.steps] = inputs[window.recording][start : start + window.steps]
-    lengths = torch.tensor([window.steps for window in batch], device=device)
-    padded = any(window.steps < longest for window in batch)
-    padded_inputs = torch.from_numpy(stacked)
+    lengths = None
+    if any(window.steps < longest for window in batch):  # padded
+        lengths = torch.tensor([window.steps for window in batch], device=device)
+    batch_inputs = torch.from_numpy(stacked)
     if device.type == "cuda":
-        padded_inputs = padded_inputs.pin_memory()  # the copy need not wait for the last batch
+        batch_inputs = batch_inputs.pin_memory()  # the copy need not wait for the last batch
     with (
         torch.inference_mode(),
         torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"),
     ):
-        logits = front_end.forward(
-            padded_inputs.to(device, non_blocking=True), lengths if padded else None
-        )
+        logits = front_end.forward(batch_inputs.to(device, non_blocking=True), lengths)
         if front_end.select is None:
             return torch.log_softmax(logits.float(), dim=-1)
         # One window after the other: of a large vocabulary, all of them would take gigabytes.

@@ -1,1 +1,1 @@
-"""Transcript and emissions to words with times: target, path, readings, unspoken phrases, edges."""
+"""A transcript and an emission to words with times: target, path, readings, unspoken, ends."""

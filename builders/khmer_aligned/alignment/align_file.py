@@ -1,27 +1,42 @@
-"""One audio file and its transcript, aligned and written out."""
+"""One audio file and its transcript, aligned."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from khmer_aligned import aligners, audio
-from khmer_aligned.alignment import exports
-from khmer_aligned.alignment.align import align
-from khmer_aligned.clips.quality import Thresholds, doubts
-from khmer_aligned.errors import UserError
+from khmer_aligned.alignment.align import Alignment, align
+from khmer_aligned.alignment.thresholds import DEFAULT, Thresholds
+from khmer_aligned.errors import Failed, UserError
 from khmer_aligned.recordings import sources
 from khmer_aligned.text import Transcript
 
 
 def align_file(
-    recording: Path, transcript: Path, form: str, level: str, aligner: str, offset: float | None
-) -> str:
-    """The text of an alignment file in `form`, a key of `exports.FORMATS`."""
-    waveform = audio.load(recording, name=str(recording))
-    raw = sources.read_transcript(transcript)
-    model = aligners.load(aligner, offset=offset)
-    (alignment,) = align([waveform], [Transcript.from_text(raw)], model)
-    if isinstance(alignment, UserError):
-        raise UserError(f"{recording} with {transcript}: {alignment}") from alignment
-    found = doubts(alignment, Thresholds())
-    return exports.write(alignment, found, form, level, str(recording), model.name)
+    recording: Path | str,
+    transcript: Path | str,
+    aligner: str = "mms",
+    *,
+    lag: float | None = None,
+    thresholds: Thresholds = DEFAULT,
+) -> Alignment:
+    """When each word of a text file is spoken in an audio file.
+
+        alignment = align_file("talk.mp3", "talk.txt")
+        for word in alignment.words:
+            print(word.start, word.end, word.text)
+
+    recording: any format that FFmpeg reads, of any length; transcript: UTF-8 text. aligner: `mms`,
+    or a CTC model of transformers by folder or Hub id. lag: seconds by which the aligner's tokens
+    come late, used where the recording has too few pauses to measure it.
+
+    `exports.render` writes the alignment as a file, `find_doubts` says where not to trust it.
+    Raises UserError for a file that cannot be read or aligned.
+    """
+    waveform = audio.load(Path(recording), name=str(recording))
+    text = Transcript.from_text(sources.read_transcript(Path(transcript)))
+    model = aligners.load(aligner, lag=lag)
+    (result,) = align([waveform], [text], model, thresholds)
+    if isinstance(result, Failed):
+        raise UserError(f"{recording} with {transcript}: {result.reason}")
+    return result

@@ -7,41 +7,56 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any, Literal
 
 from praatio import textgrid
 from praatio.utilities.constants import Interval
 
 from khmer_aligned.alignment.align import Alignment, Timed
-from khmer_aligned.clips.quality import Doubt
+from khmer_aligned.alignment.doubts import find_doubts
+from khmer_aligned.alignment.thresholds import DEFAULT, Thresholds
 from khmer_aligned.subtitles import Cue, render_subtitles
 from khmer_aligned.text import Break
 
+Form = Literal["json", "textgrid", "srt", "vtt", "ctm"]
+Level = Literal["token", "word", "phrase"]
+
 _DECIMALS = 3  # of seconds; a frame is 20 ms
-LEVELS = ("token", "word", "phrase")
 
 
-def write(
-    alignment: Alignment, doubts: Sequence[Doubt], form: str, level: str, audio: str, aligner: str
+def render(
+    alignment: Alignment,
+    form: Form,
+    level: Level = "word",
+    *,
+    audio: str = "",
+    thresholds: Thresholds = DEFAULT,
 ) -> str:
-    """The text of the file. `form` is a key of FORMATS, `level` one of LEVELS.
+    """The text of an alignment file. `level` is what an interval, a cue or a line stands for.
 
-    JSON holds words and tokens, whatever the level, and the stretches that are in doubt.
+    JSON holds words and tokens whatever the level, and the stretches that are in doubt by the
+    thresholds. audio: the file's path, which JSON and CTM name.
     """
     if form == "json":
-        return _json(alignment, doubts, audio, aligner)
-    return FORMATS[form](_units(alignment, level), alignment.duration, Path(audio).stem, level)
+        return _render_json(alignment, audio, thresholds)
+    units = _select_units(alignment, level)
+    if form == "textgrid":
+        return _render_textgrid(units, alignment.acoustics.duration, level)
+    if form == "ctm":
+        return _render_ctm(units, Path(audio).stem)
+    return render_subtitles((Cue(unit.start, unit.end, unit.text) for unit in units), form)
 
 
-def _units(alignment: Alignment, level: str) -> list[Timed]:
-    """What an interval stands for; units without length are left to JSON."""
+def _select_units(alignment: Alignment, level: Level) -> list[Timed]:
+    """The units of a level that have a length; none reaches into the next."""
+    units: Sequence[Timed]
     if level == "token":
         units = alignment.tokens
     elif level == "word":
         units = alignment.words
     else:
-        units = _phrases(alignment)
-    # Two units never overlap: a format of intervals cannot hold it.
-    next_starts = [*(unit.start for unit in units[1:]), alignment.duration]
+        units = _join_phrases(alignment)
+    next_starts = [*(unit.start for unit in units[1:]), alignment.acoustics.duration]
     cut = [
         replace(unit, end=min(unit.end, next_start))
         for unit, next_start in zip(units, next_starts, strict=True)
@@ -49,38 +64,38 @@ def _units(alignment: Alignment, level: str) -> list[Timed]:
     return [unit for unit in cut if unit.end > unit.start]
 
 
-def _phrases(alignment: Alignment) -> list[Timed]:
+def _join_phrases(alignment: Alignment) -> list[Timed]:
     """Words up to a space or a sign, as they are written."""
     transcript = alignment.transcript
     phrases, first = [], 0
     for k, word in enumerate(transcript.words):
         if word.break_after < Break.SPACE and k + 1 < len(transcript.words):
             continue
-        own = alignment.words[first : k + 1]
-        score = sum(word.score for word in own) / len(own)
+        words = alignment.words[first : k + 1]
+        score = sum(word.score for word in words) / len(words)
         text = transcript.written(first, k + 1)
         span = transcript.slice_raw(first, k + 1)
-        phrases.append(Timed(text, own[0].start, own[-1].end, score, span))
+        phrases.append(Timed(text, words[0].start, words[-1].end, score, span))
         first = k + 1
     return phrases
 
 
-def _json(alignment: Alignment, doubts: Sequence[Doubt], audio: str, aligner: str) -> str:
-    def unit(timed: Timed) -> dict:
+def _render_json(alignment: Alignment, audio: str, thresholds: Thresholds) -> str:
+    def as_row(unit: Timed) -> dict[str, Any]:
         return {
-            "text": timed.text,
-            "start": round(timed.start, _DECIMALS),
-            "end": round(timed.end, _DECIMALS),
-            "score": round(float(timed.score), 4),
-            "span": list(timed.span),
+            "text": unit.text,
+            "start": round(unit.start, _DECIMALS),
+            "end": round(unit.end, _DECIMALS),
+            "score": round(float(unit.score), 4),
+            "span": list(unit.span),
         }
 
     whole = {
         "audio": audio,
-        "duration": round(alignment.duration, _DECIMALS),
-        "aligner": aligner,
-        "words": [unit(word) for word in alignment.words],
-        "tokens": [unit(token) for token in alignment.tokens],
+        "duration": round(alignment.acoustics.duration, _DECIMALS),
+        "aligner": alignment.acoustics.aligner,
+        "words": [as_row(word) for word in alignment.words],
+        "tokens": [as_row(token) for token in alignment.tokens],
         "rejected": [
             {
                 "span": list(doubt.span),
@@ -88,13 +103,13 @@ def _json(alignment: Alignment, doubts: Sequence[Doubt], audio: str, aligner: st
                 "end": round(doubt.end, _DECIMALS),
                 "reason": doubt.reason,
             }
-            for doubt in doubts
+            for doubt in find_doubts(alignment, thresholds)
         ],
     }
     return json.dumps(whole, ensure_ascii=False, indent=1) + "\n"
 
 
-def _textgrid(units: list[Timed], duration: float, name: str, level: str) -> str:
+def _render_textgrid(units: list[Timed], duration: float, level: Level) -> str:
     entries = [Interval(unit.start, unit.end, unit.text) for unit in units]
     grid = textgrid.Textgrid(0, duration)
     grid.addTier(textgrid.IntervalTier(f"{level}s", entries, 0, duration))
@@ -104,11 +119,7 @@ def _textgrid(units: list[Timed], duration: float, name: str, level: str) -> str
         return path.read_text(encoding="utf-8")
 
 
-def _cues(units: list[Timed]) -> list[Cue]:
-    return [Cue(unit.start, unit.end, unit.text) for unit in units]
-
-
-def _ctm(units: list[Timed], name: str) -> str:
+def _render_ctm(units: list[Timed], name: str) -> str:
     """NIST's time-marked conversation: recording, channel, start, length, text, score."""
     lines = (
         f"{name} 1 {unit.start:.3f} {unit.end - unit.start:.3f} "
@@ -116,12 +127,3 @@ def _ctm(units: list[Timed], name: str) -> str:
         for unit in units
     )
     return "".join(lines)
-
-
-FORMATS = {
-    "json": None,
-    "textgrid": _textgrid,
-    "srt": lambda units, duration, name, level: render_subtitles(_cues(units), "srt"),
-    "vtt": lambda units, duration, name, level: render_subtitles(_cues(units), "vtt"),
-    "ctm": lambda units, duration, name, level: _ctm(units, name),
-}

@@ -1,114 +1,101 @@
 """The best path of a recording over all readings of its transcript.
 
-A number can be read in several ways. Every reading is aligned in its place, together with the
-words around it, through the same frames; paths through the same frames can be compared whatever
-their labels, and the reading that the audio scores highest is the one that was spoken.
+A number can be read in several ways. Each reading is aligned in its place, together with the words
+around it, to the same frames. Paths through the same frames can be compared whatever their tokens,
+so the reading with the highest score is the one that was spoken.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from khmer_aligned.aligners.base import Aligner, frame_seconds
 from khmer_aligned.alignment import viterbi
-from khmer_aligned.alignment.target import Target, holder, star_of, target
+from khmer_aligned.alignment.target import Target, make_target, span_index, star_id
 from khmer_aligned.errors import UserError
-from khmer_aligned.text import Ambiguity, Span, Transcript
+from khmer_aligned.text import Ambiguity, Span
 
-# Seconds of words on either side that may move: a long reading in place of a short one had pushed
-# them away.
+# Seconds of words on either side that are aligned anew: a long reading in place of a short one may
+# have pushed them away.
 _CONTEXT = 1.0
-_ROUNDS = 3  # readings near each other may ask for one another
+_ROUNDS = 3  # one reading may change what its neighbours' best readings are
 
 
 @dataclass(frozen=True, slots=True)
 class BestPath:
-    """A transcript in the readings that were spoken, its target, and where the labels lie."""
+    """A target, in the readings that were spoken, and where its tokens lie."""
 
-    transcript: Transcript
     target: Target
     score: float  # of the path, nats
     spans: viterbi.Spans
 
 
-def best_paths(
-    told: Sequence[tuple[Transcript, Target]], emissions: Sequence[np.ndarray], aligner: Aligner
-) -> list[BestPath | UserError]:
-    """The best path of each transcript through its emission (T, V), or why there is none.
+def find_best_path(target: Target, emission: np.ndarray, aligner: Aligner) -> BestPath:
+    """The best path through an emission (T, V) over all readings of the target's transcript.
 
-    Ambiguities are chosen all at once, each beside the others' present readings, until none
-    changes; a choice is kept only when the whole path gains by it.
+    All ambiguities are chosen at once, each beside the present readings of the others, until none
+    changes. A choice is kept only where the score of the whole path rises. Raises UserError where
+    the target cannot be aligned.
     """
-    found = _paths(told, emissions, aligner)
-    unsettled = [i for i, (transcript, _) in enumerate(told) if transcript.ambiguities]
+    best = _find_path(target, emission, aligner)
     for _ in range(_ROUNDS):
-        other: dict[int, tuple[Transcript, Target]] = {}
-        for i in unsettled:
-            if not isinstance(found[i], UserError) and (
-                better := _better_readings(found[i], emissions[i], aligner)
-            ):
-                reread = found[i].transcript.reread(better)
-                other[i] = reread, target(reread, aligner, found[i].target.omitted)
-        paths = _paths(list(other.values()), [emissions[i] for i in other], aligner)
-        unsettled = []
-        for i, path in zip(other, paths, strict=True):
-            if not isinstance(path, UserError) and path.score > found[i].score:
-                found[i] = path
-                unsettled.append(i)
-    return found
+        readings = _better_readings(best, emission, aligner)
+        if not readings:
+            break
+        reread = best.target.transcript.reread(readings)
+        try:
+            candidate = make_target(reread, aligner, best.target.omitted)
+            path = _find_path(candidate, emission, aligner)
+        except UserError:  # these readings together are too long for the audio
+            break
+        if path.score <= best.score:
+            break
+        best = path
+    return best
 
 
-def _paths(
-    told: Sequence[tuple[Transcript, Target]], emissions: Sequence[np.ndarray], aligner: Aligner
-) -> list[BestPath | UserError]:
-    items = [(emission, own.ids) for emission, (_, own) in zip(emissions, told, strict=True)]
-    paths = viterbi.align_many(items, aligner.blank, star_of(aligner))
-    return [
-        path
-        if isinstance(path, UserError)
-        else BestPath(transcript, own, path.score, viterbi.merge(path, own.ids))
-        for path, (transcript, own) in zip(paths, told, strict=True)
-    ]
+def _find_path(target: Target, emission: np.ndarray, aligner: Aligner) -> BestPath:
+    path = viterbi.align(emission, target.ids, aligner.blank, star_id(aligner))
+    return BestPath(target, path.score, viterbi.merge(path, target.ids))
 
 
 def _better_readings(path: BestPath, emission: np.ndarray, aligner: Aligner) -> dict[Span, int]:
-    """The readings that should replace those in use: raw span of an ambiguity -> its index.
+    """The readings to use instead of the present ones: raw span of an ambiguity -> its reading.
 
-    The first of equals is taken, which is the default reading.
+    Of readings with equal scores the first is taken, which is the default.
     """
     better = {}
-    for ambiguity in path.transcript.ambiguities:
-        if holder(path.target.omitted, ambiguity.span[0]) is not None:
+    for ambiguity in path.target.transcript.ambiguities:
+        if span_index(path.target.omitted, ambiguity.span[0]) is not None:
             continue
-        found = _scores(ambiguity, path, emission, aligner)
-        best = int(np.argmax(found))
-        if found[best] > found[ambiguity.chosen]:
+        scores = _score_readings(ambiguity, path, emission, aligner)
+        best = int(np.argmax(scores))
+        if scores[best] > scores[ambiguity.chosen]:
             better[ambiguity.span] = best
     return better
 
 
-def _scores(
+def _score_readings(
     ambiguity: Ambiguity, path: BestPath, emission: np.ndarray, aligner: Aligner
 ) -> np.ndarray:
-    """Log-probability of the best path with each reading, nats (R,); -inf for one that is too
-    long for the audio."""
-    star, spans, whole = star_of(aligner), path.spans, path.target
-    lo, hi = whole.places[ambiguity.first][0], whole.places[ambiguity.last - 1][1]
-    frames = round(_CONTEXT / frame_seconds(aligner))
-    left = min(int(np.searchsorted(spans.start, spans.start[lo] - frames)), lo)
-    right = max(int(np.searchsorted(spans.end, spans.end[hi - 1] + frames, "right")), hi)
+    """Log-probability of the best path with each reading, in nats, (R,); -inf for a reading that
+    is too long for the audio."""
+    star, spans, target = star_id(aligner), path.spans, path.target
+    lo, hi = target.range_of(ambiguity.first, ambiguity.last)
+    context = round(_CONTEXT / frame_seconds(aligner))
+    left = min(int(np.searchsorted(spans.start, spans.start[lo] - context)), lo)
+    right = max(int(np.searchsorted(spans.end, spans.end[hi - 1] + context, "right")), hi)
     start = int(spans.start[left]) if left else 0
-    end = int(spans.end[right - 1]) if right < len(whole.ids) else len(emission)
-    found = []
-    for words in ambiguity.readings:
-        spoken = [i for word in words for i in aligner.labels(word).ids or (star,)]
-        ids = np.concatenate([whole.ids[left:lo], spoken, whole.ids[hi:right]]).astype(np.int32)
+    end = int(spans.end[right - 1]) if right < len(target.ids) else len(emission)
+    scores = np.full(len(ambiguity.readings), -np.inf)
+    for k, words in enumerate(ambiguity.readings):
+        reading = [token for word in words for token in aligner.tokens(word).ids or (star,)]
+        ids = np.concatenate([target.ids[left:lo], reading, target.ids[hi:right]]).astype(np.int32)
         try:
             local = viterbi.align(emission[start:end], ids, aligner.blank, star, threads=1)
-            found.append(local.score)
         except UserError:
-            found.append(-np.inf)
-    return np.array(found)
+            continue
+        scores[k] = local.score
+    return scores

@@ -1,8 +1,8 @@
 """An alignment into stretches that Whisper can learn from, cut at pauses.
 
-Whisper's decoder is short of tokens long before its window is short of seconds: Khmer takes 2.24
-tokens a character. So phrases are merged up to a budget of tokens first, 30 seconds second, and
-the best of all ways to cut is found by dynamic programming.
+Whisper's decoder is full before its window is: Khmer takes 2.24 labels a character. So phrases are
+merged up to a budget of labels, and to 30 seconds, and the best of all ways to cut is found by
+dynamic programming.
 """
 
 from __future__ import annotations
@@ -13,12 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from khmer_aligned.alignment.align import Alignment
+from khmer_aligned.alignment.thresholds import Thresholds
 from khmer_aligned.schema import MAX_CLIP_SAMPLES, SAMPLE_RATE
 from khmer_aligned.text import Break
 
-MIN_PAUSE = 0.15  # seconds between two words where a cut is allowed
-MAX_SILENCE = 2.0  # seconds of pause, or
-MAX_STAR = 0.3  # seconds of untranscribed speech, behind which a new clip must begin
 PADDING = 0.25  # seconds of quiet kept at each end
 
 _WEAKNESS = {  # what a cut at each kind of break costs, in clips
@@ -43,48 +41,8 @@ class Piece:
     start: int
     end: int
     region: tuple[int, int]
-    tokens: int
-    fits: bool  # within the budget of tokens and seconds
-
-
-def cut(
-    alignment: Alignment, samples: int, count_tokens: Callable[[str, str], int], max_tokens: int
-) -> list[Piece]:
-    """All words of an alignment in pieces, in order.
-
-    count_tokens: of the written and the spoken form of a stretch, the more of the two. A stretch
-    without a pause that exceeds the budget stays one piece, with `fits` false.
-    """
-    places = _places(alignment, samples)
-    transcript = alignment.transcript
-
-    def piece(a: _Place, b: _Place) -> Piece:
-        start, end = _padded(alignment, a, b)
-        tokens = count_tokens(
-            transcript.written(a.word, b.word), transcript.spoken_text(a.word, b.word)
-        )
-        fits = tokens <= max_tokens and end - start <= MAX_CLIP_SAMPLES
-        return Piece(a.word, b.word, start, end, (a.sample, b.sample), tokens, fits)
-
-    costs = [0.0] + [np.inf] * (len(places) - 1)
-    best: list[Piece | None] = [None] * len(places)
-    came_from = [0] * len(places)
-    for i, a in enumerate(places[:-1]):
-        for j in range(i + 1, len(places)):
-            candidate = piece(a, places[j])
-            if not candidate.fits and j > i + 1:
-                break
-            cost = costs[i] + _cost(candidate, places[j], max_tokens)
-            if cost < costs[j]:
-                costs[j], best[j], came_from[j] = cost, candidate, i
-            if not candidate.fits or places[j].must:
-                break
-    pieces = []
-    j = len(places) - 1
-    while j > 0:
-        pieces.append(best[j])
-        j = came_from[j]
-    return pieces[::-1]
+    labels: int
+    fits: bool  # within the budget of labels and seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,28 +55,71 @@ class _Place:
     must: bool
 
 
-def _places(alignment: Alignment, samples: int) -> list[_Place]:
-    words = alignment.words
+def cut(
+    alignment: Alignment,
+    samples: int,
+    count_labels: Callable[[str, str], int],
+    max_labels: int,
+    thresholds: Thresholds,
+) -> list[Piece]:
+    """All words of an alignment in pieces, in order.
+
+    samples: of the recording; count_labels: the labels of a stretch, given its written and its
+    spoken form. A stretch over the budget without a pause stays one piece, with `fits` false.
+    """
+    places = _find_places(alignment, samples, thresholds)
+    transcript = alignment.transcript
+
+    def make_piece(a: _Place, b: _Place) -> Piece:
+        start, end = _pad(alignment, a, b)
+        labels = count_labels(
+            transcript.written(a.word, b.word), transcript.spoken_text(a.word, b.word)
+        )
+        fits = labels <= max_labels and end - start <= MAX_CLIP_SAMPLES
+        return Piece(a.word, b.word, start, end, (a.sample, b.sample), labels, fits)
+
+    costs = [0.0] + [np.inf] * (len(places) - 1)
+    best: dict[int, tuple[int, Piece]] = {}  # place -> the place before it, the piece between
+    for i, place in enumerate(places[:-1]):
+        for j in range(i + 1, len(places)):
+            piece = make_piece(place, places[j])
+            if not piece.fits and j > i + 1:
+                break
+            cost = costs[i] + _cost(piece, places[j], max_labels)
+            if cost < costs[j]:
+                costs[j], best[j] = cost, (i, piece)
+            if not piece.fits or places[j].must:
+                break
+    pieces = []
+    j = len(places) - 1
+    while j > 0:
+        j, piece = best[j]
+        pieces.append(piece)
+    return pieces[::-1]
+
+
+def _find_places(alignment: Alignment, samples: int, thresholds: Thresholds) -> list[_Place]:
+    """Where the recording may be cut, its two ends included."""
+    words, stars, energy = alignment.words, alignment.stars, alignment.acoustics.energy
     places = [_Place(0, 0, Break.PARAGRAPH, True)]
     for k in range(1, len(words)):
         before, after = words[k - 1], words[k]
         strength = alignment.transcript.words[k - 1].break_after
         gap = after.start - before.end
-        # What was given up stays by itself.
-        apart = (alignment.lost[k - 1] is None) != (alignment.lost[k] is None)
-        if (strength == Break.NEVER or gap < MIN_PAUSE) and not apart:
+        # Unspoken words stay by themselves.
+        apart = (alignment.unspoken[k - 1] is None) != (alignment.unspoken[k] is None)
+        if (strength == Break.NEVER or gap < thresholds.min_pause) and not apart:
             continue
-        stars = alignment.stars
-        near = stars[(stars[:, 1] > before.end) & (stars[:, 0] < after.start)]
-        untranscribed = sum(alignment.energy.speech_seconds(*star) for star in near)
-        must = apart or gap > MAX_SILENCE or untranscribed > MAX_STAR
-        moment = alignment.energy.quietest(before.end, after.start)
+        between = stars[(stars[:, 1] > before.end) & (stars[:, 0] < after.start)]
+        untranscribed = sum(energy.speech_seconds(start, end) for start, end in between)
+        must = apart or gap > thresholds.max_pause or untranscribed > thresholds.max_untranscribed
+        moment = energy.quietest_moment(before.end, after.start)
         places.append(_Place(k, round(moment * SAMPLE_RATE), strength, must))
     places.append(_Place(len(words), samples, Break.PARAGRAPH, True))
     return places
 
 
-def _padded(alignment: Alignment, a: _Place, b: _Place) -> tuple[int, int]:
+def _pad(alignment: Alignment, a: _Place, b: _Place) -> tuple[int, int]:
     """Samples of the words between two places with some quiet, never past either place."""
     start = round((alignment.words[a.word].start - PADDING) * SAMPLE_RATE)
     end = round((alignment.words[b.word - 1].end + PADDING) * SAMPLE_RATE)
@@ -126,9 +127,9 @@ def _padded(alignment: Alignment, a: _Place, b: _Place) -> tuple[int, int]:
     return start, max(start, min(end, b.sample))
 
 
-def _cost(piece: Piece, place: _Place, max_tokens: int) -> float:
+def _cost(piece: Piece, place: _Place, max_labels: int) -> float:
     """One per clip, so that few are made; more for a weak break, a short clip, or no clip."""
     if not piece.fits:
         return _UNCUTTABLE
-    emptiness = 1 - piece.tokens / max_tokens
+    emptiness = 1 - piece.labels / max_labels
     return 1.0 + emptiness**2 + _WEAKNESS[place.strength]

@@ -10,14 +10,14 @@ from khmer_aligned.errors import UserError
 from khmer_aligned.hub.resolve import resolve
 
 
-class TokenCounter:
+class LabelCounter:
     """Counts with a Whisper tokenizer by Hub id or folder; never by a guess."""
 
     def __init__(self, source: str) -> None:
-        found = resolve(source, "model")
+        resolved = resolve(source, "model")
         try:
             self._tokenizer = AutoTokenizer.from_pretrained(
-                found.path, revision=found.revision, trust_remote_code=False
+                resolved.path, revision=resolved.revision, trust_remote_code=False
             )
         except (OSError, ValueError, KeyError) as error:
             reason = " ".join(str(error).split())
@@ -27,5 +27,5 @@ class TokenCounter:
         )
 
     def __call__(self, written: str, spoken: str) -> int:
-        """The more of the two: whichever form is trained on, it fits."""
+        """The labels of the longer form, so that either form fits when it is trained on."""
         return max(self._count(written), self._count(spoken))

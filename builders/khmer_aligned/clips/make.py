@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,19 +15,21 @@ from datasets import Features, Value
 from khmer_aligned import aligners, audio
 from khmer_aligned.aligners.base import Aligner
 from khmer_aligned.alignment import align
+from khmer_aligned.alignment.doubts import UNTRANSCRIBED
+from khmer_aligned.alignment.thresholds import Thresholds
 from khmer_aligned.clips import cut, quality
-from khmer_aligned.clips.labels import TokenCounter
-from khmer_aligned.errors import UserError
+from khmer_aligned.clips.labels import LabelCounter
+from khmer_aligned.errors import Failed, UserError
 from khmer_aligned.schema import CLIP_FEATURES, SAMPLE_RATE, Clip, Rejection, Word
 from khmer_aligned.text import Transcript
 
-# What the map gives: a row is a clip, or a rejection (as JSON) and no clip.
+# A row of the result is a clip, or a rejection (as JSON) and no clip.
 OUTCOME_FEATURES = Features(
     {
         **CLIP_FEATURES,
         "rejection": Value("string"),
-        # What the row takes out of its recording, and on the recording's first row all there is:
-        # both sides of the balance.
+        # Both sides of the balance: the part of the recording that the row takes, and on the first
+        # row of a recording the whole of it.
         "samples": Value("int64"),
         "characters": Value("int64"),
         "recording_samples": Value("int64"),
@@ -35,7 +37,7 @@ OUTCOME_FEATURES = Features(
     }
 )
 
-# Of transcript that goes through the model at once: some seven minutes.
+# Characters of transcript that go through the model at once: about seven minutes.
 _GROUP_CHARACTERS = 5_000
 
 Row = dict[str, Any]
@@ -52,60 +54,76 @@ class MakeClips:
 
     aligner: str
     tokenizer: str
-    max_tokens: int
-    offset: float | None
-    thresholds: quality.Thresholds
-    _loaded: tuple[Aligner, TokenCounter] | None = field(default=None, repr=False)
+    max_labels: int
+    lag: float | None
+    thresholds: Thresholds
+    _models: tuple[Aligner, LabelCounter] | None = field(default=None, repr=False)
 
     def __getstate__(self) -> Row:
-        return {**self.__dict__, "_loaded": None}
+        return {**self.__dict__, "_models": None}
 
-    def __call__(self, batch: dict[str, list], rank: int | None = None) -> dict[str, list]:
-        if self._loaded is None:
-            aligner = aligners.load(self.aligner, rank=rank, offset=self.offset)
-            self._loaded = aligner, TokenCounter(self.tokenizer)
-        rows = [
+    def __call__(self, batch: dict[str, list[Any]], rank: int | None = None) -> dict[str, list]:
+        aligner, count_labels = self._load_models(rank)
+        rows: list[Row] = [
             dict(zip(batch, values, strict=True)) for values in zip(*batch.values(), strict=True)
         ]
+
+        def make_group(group: slice) -> list[Row]:
+            waveforms = [future.result() for future in decoded[group]]
+            return self._make_rows(rows[group], waveforms, aligner, count_labels)
+
         # Decoding runs ahead, and of two groups one is aligned and cut while the other has the
         # model: decoders, models and paths release the GIL.
         with ThreadPoolExecutor() as decoders, ThreadPoolExecutor(2) as groups:
-            waveforms = [decoders.submit(_load, row) for row in rows]
-            outcomes = list(
-                groups.map(lambda part: self._outcomes(rows[part], waveforms[part]), _groups(rows))
-            )
-        found = [outcome for group in outcomes for outcome in group]
-        return {name: [outcome.get(name) for outcome in found] for name in OUTCOME_FEATURES}
+            decoded = [decoders.submit(_load, row) for row in rows]
+            outcomes = [row for group in groups.map(make_group, _group(rows)) for row in group]
+        return {name: [outcome.get(name) for outcome in outcomes] for name in OUTCOME_FEATURES}
 
-    def _outcomes(
-        self, rows: list[Row], decoded: list[Future[np.ndarray | UserError]]
+    def _load_models(self, rank: int | None) -> tuple[Aligner, LabelCounter]:
+        if self._models is None:
+            aligner = aligners.load(self.aligner, rank=rank, lag=self.lag)
+            self._models = aligner, LabelCounter(self.tokenizer)
+        return self._models
+
+    def _make_rows(
+        self,
+        rows: list[Row],
+        waveforms: list[np.ndarray | Failed],
+        aligner: Aligner,
+        count_labels: LabelCounter,
     ) -> list[Row]:
-        waveforms = [each.result() for each in decoded]
-        transcripts = [Transcript.from_text(row["text"]) for row in rows]
-        readable = [i for i, w in enumerate(waveforms) if not isinstance(w, UserError)]
-        aligned = align.align(
-            [waveforms[i] for i in readable], [transcripts[i] for i in readable], self._loaded[0]
-        )
-        alignments: list[align.Alignment | UserError] = list(waveforms)
-        for i, alignment in zip(readable, aligned, strict=True):
-            alignments[i] = alignment
+        """The clips and rejections of a group of recordings."""
+        decoded = {i: w for i, w in enumerate(waveforms) if not isinstance(w, Failed)}
+        transcripts = [Transcript.from_text(rows[i]["text"]) for i in decoded]
+        results = align.align(list(decoded.values()), transcripts, aligner, self.thresholds)
+        alignments = dict(zip(decoded, results, strict=True))
 
         outcomes: list[Row] = []
-        for row, waveform, alignment in zip(rows, waveforms, alignments, strict=True):
-            samples = 0 if isinstance(waveform, UserError) else len(waveform)
-            if isinstance(alignment, UserError):
-                own = [_lost(row, samples, str(alignment))]
+        for i, (row, waveform) in enumerate(zip(rows, waveforms, strict=True)):
+            if isinstance(waveform, Failed):
+                samples, made = 0, [_reject_recording(row, 0, waveform.reason)]
             else:
-                own = list(self._clips(row, waveform, alignment))
-            own[0] |= {"recording_samples": samples, "recording_characters": len(row["text"])}
-            outcomes.extend(own)
+                samples, alignment = len(waveform), alignments[i]
+                if isinstance(alignment, Failed):
+                    made = [_reject_recording(row, samples, alignment.reason)]
+                else:
+                    made = list(self._cut_and_judge(row, waveform, alignment, count_labels))
+            made[0] |= {"recording_samples": samples, "recording_characters": len(row["text"])}
+            outcomes.extend(made)
         return outcomes
 
-    def _clips(self, row: Row, waveform: np.ndarray, alignment: align.Alignment) -> Iterator[Row]:
+    def _cut_and_judge(
+        self,
+        row: Row,
+        waveform: np.ndarray,
+        alignment: align.Alignment,
+        count_labels: LabelCounter,
+    ) -> Iterator[Row]:
         """The pieces of one recording and the quiet between them, in order."""
         transcript = alignment.transcript
-        number = reached = 0
-        for piece in cut.cut(alignment, len(waveform), self._loaded[1], self.max_tokens):
+        pieces = cut.cut(alignment, len(waveform), count_labels, self.max_labels, self.thresholds)
+        number = last_sample = 0
+        for piece in pieces:
             figures = quality.measure(alignment, piece)
             verdict = quality.judge(figures, self.thresholds)
             raw_start, raw_end = transcript.slice_raw(piece.first, piece.last)
@@ -117,16 +135,26 @@ class MakeClips:
             else:
                 lo, hi = piece.region
                 text = transcript.raw[raw_start:raw_end]
-                outcome = _rejected(row, lo, hi, text, verdict[1], figures.as_row())
-            yield from _between(row, alignment, reached, lo)
+                outcome = _reject(row, lo, hi, text, verdict[1], figures.as_row())
+            yield from self._reject_gap(row, alignment, last_sample, lo)
             yield outcome | {"samples": hi - lo, "characters": raw_end - raw_start}
-            reached = hi
-        yield from _between(row, alignment, reached, len(waveform))
+            last_sample = hi
+        yield from self._reject_gap(row, alignment, last_sample, len(waveform))
+
+    def _reject_gap(self, row: Row, alignment: align.Alignment, lo: int, hi: int) -> Iterator[Row]:
+        """Samples [lo, hi) without a word of the transcript, rejected, if there are any."""
+        if lo == hi:
+            return
+        energy = alignment.acoustics.energy
+        speech = energy.speech_seconds(lo / SAMPLE_RATE, hi / SAMPLE_RATE)
+        reason = UNTRANSCRIBED if speech > self.thresholds.max_untranscribed else "silence"
+        yield _reject(row, lo, hi, "", reason, {"speech_seconds": round(speech, 2)})
 
 
-def _groups(rows: list[Row]) -> list[slice]:
+def _group(rows: list[Row]) -> list[slice]:
     """Rows that go through the model together: about `_GROUP_CHARACTERS`, one row at least."""
-    groups, start, characters = [], 0, 0
+    groups: list[slice] = []
+    start = characters = 0
     for i, row in enumerate(rows):
         characters += len(row["text"])
         if characters >= _GROUP_CHARACTERS or i + 1 == len(rows):
@@ -135,14 +163,15 @@ def _groups(rows: list[Row]) -> list[slice]:
     return groups
 
 
-def _load(row: Row) -> np.ndarray | UserError:
+def _load(row: Row) -> np.ndarray | Failed:
+    """The waveform of a recording, or why there is none."""
     if row["problem"]:
-        return UserError(row["problem"])
+        return Failed(row["problem"])
     source = row["audio"]["bytes"] or Path(row["audio"]["path"])
     try:
         return audio.load(source, name=row["path"], start=row["start"], end=row["end"])
     except UserError as error:
-        return error
+        return Failed(str(error))
 
 
 def _clip(
@@ -178,16 +207,8 @@ def _one_line(text: str) -> str:
     return text.replace("\n", " ")
 
 
-def _between(row: Row, alignment: align.Alignment, lo: int, hi: int) -> Iterator[Row]:
-    """Samples [lo, hi) without a word of the transcript."""
-    if lo == hi:
-        return
-    speech = alignment.energy.speech_seconds(lo / SAMPLE_RATE, hi / SAMPLE_RATE)
-    reason = quality.UNTRANSCRIBED if speech > quality.MAX_UNTRANSCRIBED else "silence"
-    yield _rejected(row, lo, hi, "", reason, {"speech_seconds": round(speech, 2)})
-
-
-def _rejected(row: Row, lo: int, hi: int, text: str, reason: str, figures: Row) -> Row:
+def _reject(row: Row, lo: int, hi: int, text: str, reason: str, figures: Row) -> Row:
+    """Samples [lo, hi) of a recording and the text in them, rejected."""
     begin = row["start"] or 0.0
     start, end = round(begin + lo / SAMPLE_RATE, 4), round(begin + hi / SAMPLE_RATE, 4)
     rejection = Rejection(row["recording"], start, end, text, reason, figures)
@@ -198,10 +219,10 @@ def _rejected(row: Row, lo: int, hi: int, text: str, reason: str, figures: Row) 
     }
 
 
-def _lost(row: Row, samples: int, reason: str) -> Row:
-    """A whole recording that could not be aligned; its times are open where nothing was read."""
+def _reject_recording(row: Row, samples: int, reason: str) -> Row:
+    """A whole recording that cannot be aligned; it has no times where nothing was decoded."""
     if samples:
-        return _rejected(row, 0, samples, row["text"], reason, {"path": row["path"]})
+        return _reject(row, 0, samples, row["text"], reason, {"path": row["path"]})
     rejection = Rejection(row["recording"], None, None, row["text"], reason, {"path": row["path"]})
     return {
         "rejection": json.dumps(rejection.as_row(), ensure_ascii=False),

@@ -22,9 +22,9 @@ import pyarrow.parquet as pq
 import torch
 
 from khmer_aligned import aligners
-from khmer_aligned.clips.labels import TokenCounter
+from khmer_aligned.alignment.thresholds import Thresholds
+from khmer_aligned.clips.labels import LabelCounter
 from khmer_aligned.clips.make import OUTCOME_FEATURES, MakeClips
-from khmer_aligned.clips.quality import Thresholds
 from khmer_aligned.dataset import card, split
 from khmer_aligned.dataset.report import balance
 from khmer_aligned.errors import UserError
@@ -87,7 +87,7 @@ def build(source: str, out: Path, config: Config) -> dict[str, Any]:
         shutil.rmtree(out / _WORK, ignore_errors=True)  # of one that was killed in its last line
         return finished
     # A tokenizer that cannot be loaded is said now, not after the first shard is aligned.
-    TokenCounter(config.tokenizer)
+    LabelCounter(config.tokenizer)
     work = _work_folder(out, key)
 
     with lock_folder(work):

@@ -1,0 +1,38 @@
+"""A CTC model of transformers as an aligner."""
+
+import numpy as np
+import pytest
+
+from khmer_aligned import aligners
+from khmer_aligned.aligners import features
+from khmer_aligned.errors import UserError
+from khmer_aligned.schema import SAMPLE_RATE
+from khmer_aligned.text import Transcript
+
+
+@pytest.mark.parametrize("samples", [560, 720, 5 * SAMPLE_RATE, 5 * SAMPLE_RATE + 161])
+def test_features_of_blocks_are_those_of_the_whole(aligner, market, monkeypatch, samples):
+    part = market[SAMPLE_RATE : SAMPLE_RATE + samples]
+    whole = aligner.extractor(part, sampling_rate=SAMPLE_RATE, return_tensors="np")
+    expected = whole["input_features"][0]
+    monkeypatch.setattr(features, "_BLOCK_SECONDS", 1)
+    np.testing.assert_allclose(aligner.front_end.prepare(part), expected, atol=1e-4)
+
+
+def test_tokens_are_the_letters_that_the_vocabulary_has(aligner):
+    (word,) = Transcript.from_text("ខ្ញុំ").words
+    tokens = aligner.tokens(word)
+    assert "".join(tokens.texts) == "".join(c for c in word.romanized if c in "".join(tokens.texts))
+    assert [aligner.vocabulary[k].lower() for k in tokens.ids] == list(tokens.texts)
+    assert len(tokens.spans) == len(tokens.ids) > 2
+    assert all(0 <= start < end <= 5 for start, end in tokens.spans)
+    (smiley,) = Transcript.from_text("☺").words
+    assert aligner.tokens(smiley).ids == ()
+
+
+def test_a_folder_that_is_no_ctc_model_is_one_line(tokenizer_folder, tmp_path):
+    with pytest.raises(UserError, match="cannot be loaded as a CTC model") as caught:
+        aligners.load(str(tokenizer_folder))
+    assert "\n" not in str(caught.value)
+    with pytest.raises(UserError, match="no such folder"):
+        aligners.identity(str(tmp_path / "nowhere"))

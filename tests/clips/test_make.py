@@ -1,0 +1,60 @@
+"""The function given to `Dataset.map`: a row for each clip and each rejection."""
+
+import json
+import pickle
+
+import pytest
+
+from khmer_aligned.alignment.thresholds import Thresholds
+from khmer_aligned.clips.make import MakeClips
+from khmer_aligned.schema import SAMPLE_RATE
+
+
+@pytest.fixture(scope="module")
+def make_clips(aligner_folder, tokenizer_folder):
+    return MakeClips(str(aligner_folder), str(tokenizer_folder), 440, None, Thresholds())
+
+
+def recording(path, text, problem=None, start=None, end=None):
+    """A row of RECORDING_FEATURES."""
+    audio = {"bytes": path.read_bytes() if path else None, "path": "a.ogg"}
+    return {
+        "id": "a", "recording": "a", "audio": audio, "text": text, "path": "shelf/a.ogg",
+        "speaker": None, "split": None, "start": start, "end": end, "problem": problem,
+    }  # fmt: skip
+
+
+def run(make_clips, rows):
+    outcomes = make_clips({name: [row[name] for row in rows] for name in rows[0]})
+    columns = outcomes.values()
+    return [dict(zip(outcomes, v, strict=True)) for v in zip(*columns, strict=True)]
+
+
+def test_a_failed_recording_is_a_rejection_and_costs_no_other(make_clips, recordings):
+    text = (recordings / "farm.txt").read_text(encoding="utf-8")
+    sentence, farm = text.split("។")[0], recordings / "farm.ogg"
+    rows = [
+        recording(None, "ក", problem="a.txt is missing"),
+        recording(farm, "\n"),
+        recording(farm, sentence, end=4.0),
+    ]
+    missing, empty, *others = run(make_clips, rows)
+    rejection = json.loads(missing["rejection"])
+    assert (rejection["reason"], rejection["start"]) == ("a.txt is missing", None)
+    assert (missing["recording_samples"], missing["recording_characters"]) == (0, 1)
+    rejection = json.loads(empty["rejection"])
+    assert (rejection["reason"], rejection["start"]) == ("the transcript is empty", 0)
+    (clip,) = [row for row in others if row["rejection"] is None]
+    assert clip["text"] == sentence
+    assert others == run(make_clips, rows[2:])
+    assert sum(row["samples"] for row in others) == 4 * SAMPLE_RATE
+    assert sum(row["characters"] for row in others) == len(sentence)
+
+
+def test_the_models_are_never_pickled(make_clips, recordings):
+    before = pickle.dumps(MakeClips(*(getattr(make_clips, name) for name in (
+        "aligner", "tokenizer", "max_labels", "lag", "thresholds"
+    ))))  # fmt: skip
+    run(make_clips, [recording(recordings / "farm.ogg", "ក", end=1.0)])
+    assert make_clips._models is not None
+    assert pickle.dumps(make_clips) == before
