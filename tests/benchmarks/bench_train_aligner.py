@@ -136,8 +136,8 @@ def judge(out: Path, labelled: Path, stand_in: Path, sentences: int) -> None:
         for first in range(0, len(spoken), GROUP)
     ]
     print(
-        f"{sentences} sentences joined to {len(parts)} recordings; word starts as the aligner gives "
-        "them, in ms\n\n| aligner | letter errors | words | bias | median | 90th percentile "
+        f"{sentences} sentences joined to {len(parts)} recordings; word starts as the aligner "
+        "gives them, in ms\n\n| aligner | letter errors | words | bias | median | 90th percentile "
         "| over 100 ms | median, bias off | 90th percentile, bias off |\n|---|---|---|---|---|---|"
         "---|---|---|"
     )
