@@ -2,6 +2,8 @@
 
 import csv
 import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,20 @@ from .hub.fixtures import hub as hub
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Weights and losses are compared closer than bfloat16 computes.
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
+# The Hub's clients read their settings when they are imported. The tests use none of the user's,
+# nor the user's caches; workers of pytest-xdist share the folder of the process that starts them.
+IS_WORKER = "PYTEST_XDIST_WORKER" in os.environ
+if not IS_WORKER:
+    for name in [*os.environ]:
+        if name.startswith(("HF_", "HUGGING", "TRANSFORMERS_")):
+            del os.environ[name]
+    os.environ["HF_HOME"] = tempfile.mkdtemp(prefix="tests-of-khmer-aligned-")
+
+
+def pytest_unconfigure() -> None:
+    if not IS_WORKER:
+        shutil.rmtree(os.environ["HF_HOME"], ignore_errors=True)
+
 
 # Real recordings and models, where there are some beside the checkout; tests that need them skip.
 SHARED = Path(__file__).parents[2] / "shared"

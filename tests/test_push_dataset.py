@@ -3,7 +3,11 @@
 import json
 import sys
 
+import pytest
+
 from .hub import folders
+
+pytestmark = pytest.mark.slow
 
 LOAD = """
 import json

@@ -30,8 +30,11 @@ def load(
 ) -> np.ndarray:
     """Decode `source` to a mono float32 waveform (n,) at `SAMPLE_RATE`, within [-1, 1] or so.
 
-    Channels are averaged. `start` and `end` are seconds; `name` is what errors call the file.
-    libsndfile reads it (wav, flac, mp3, ogg, opus), else FFmpeg through PyAV (m4a, mp4, webm).
+    Channels are averaged. start, end: seconds in the file. name: what errors call it. libsndfile
+    reads it (wav, flac, mp3, ogg, opus), else FFmpeg through PyAV (m4a, mp4, webm).
+
+    Raises UserError where the file is missing, empty or damaged, and for samples that are not
+    numbers or far beyond full scale.
     """
     data = _bytes_of(source, name)
     try:
@@ -92,7 +95,7 @@ def _sndfile_blocks(data: Path | bytes) -> tuple[int, Iterator[np.ndarray]]:
 
 
 def _ffmpeg_blocks(data: Path | bytes, name: str) -> tuple[int, Iterator[np.ndarray]]:
-    container = av.open(io.BytesIO(data) if isinstance(data, bytes) else str(data))
+    container = av.open(io.BytesIO(data) if isinstance(data, bytes) else str(data), mode="r")
     if not container.streams.audio:
         container.close()
         raise UserError(f"{name}: holds no audio stream")

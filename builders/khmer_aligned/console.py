@@ -69,7 +69,7 @@ def options_of(
     """A decorator that gives a command an option for each field made by `options.option`.
 
     An option that was not given is None, and () where it can be given several times: so a value
-    that was typed can be told from a default. The help shows the default.
+    that was typed is distinguished from a default. The help shows the default.
 
     only: the names of the fields to take; by default all of them. types: click's type for fields
     of other types than bool, int, float, str and tuple[str, ...], by the field's name; their
@@ -91,7 +91,7 @@ def options_of(
 def _option(field: Field[Any], types: dict[str, click.ParamType]) -> Callable[[Command], Command]:
     name = "--" + field.name.replace("_", "-")
     text = field.metadata["help"]
-    if field.default not in (None, "", False, ()):
+    if field.default is not False and field.default not in (None, "", ()):
         text += f"  [default: {field.default}]"
     settings: dict[str, Any] = {"default": None, "help": text}
     if field.metadata["choices"]:
@@ -105,6 +105,8 @@ def _option(field: Field[Any], types: dict[str, click.ParamType]) -> Callable[[C
         name = f"{name}/--no-{name[2:]}"
     else:
         settings["type"] = _number_or_text(field)
+    if former := field.metadata["formerly"]:
+        settings["callback"] = lambda context, _, value: context.meta.get(former, value)
     return click.option(name, field.name, **settings)
 
 
@@ -112,19 +114,18 @@ def _former_option(field: Field[Any], former: str) -> Callable[[Command], Comman
     """The option under the name that it had in the version before: it works, and says so."""
     name = "--" + field.name.replace("_", "-")
 
-    def note(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
+    def remember(context: click.Context, _: click.Parameter, value: Any) -> None:
         if value is not None:
             click.echo(f"{former} is now {name}; the old name goes with the next version", err=True)
-        return value
+            context.meta[former] = value
 
-    # Both options fill the same parameter; click takes the one that was typed.
+    # Click handles the options that were typed first, so the option itself finds the value.
     return click.option(
         former,
-        field.name,
         type=_number_or_text(field),
-        default=None,
         hidden=True,
-        callback=note,
+        expose_value=False,
+        callback=remember,
         help=f"The former name of {name}.",
     )
 

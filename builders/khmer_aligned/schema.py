@@ -15,8 +15,6 @@ from datasets import Audio, Features, List, Value
 SAMPLE_RATE = 16_000  # Hz; of every waveform inside the project and of every clip
 MAX_CLIP_SECONDS = 30.0  # Whisper's window
 MAX_CLIP_SAMPLES = int(MAX_CLIP_SECONDS * SAMPLE_RATE)
-MAX_CLIP_TOKENS = 220  # what openai-whisper and faster-whisper decode at most, less the prompt
-MAX_LABEL_TOKENS = 440  # what transformers decodes at most, less the prompt
 
 SPLITS = ("train", "validation", "test")
 

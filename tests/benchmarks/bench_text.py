@@ -19,11 +19,11 @@ from khmernormalizer import normalize as khmernormalizer
 from uroman import RomFormat, Uroman
 
 from khmer_aligned.text import Transcript, normalize, verbalize
-from khmer_aligned.text.normalize import _ordered
+from khmer_aligned.text.normalize import _canonical_cluster
 from khmer_aligned.text.romanize import romanize
-from khmer_aligned.text.words import _segmented
+from khmer_aligned.text.words import _segment_khmer
 
-CACHED = (_ordered, _segmented, romanize)
+CACHED = (_canonical_cluster, _segment_khmer, romanize)
 
 
 def best(run: Callable[[], None], passes: int) -> float:

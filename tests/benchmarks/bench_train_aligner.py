@@ -42,7 +42,7 @@ from khmer_whisper.ctc.config import CtcConfig
 from khmer_whisper.ctc.training import train_aligner
 torch.set_num_threads(1)
 out, settings = sys.argv[1:]
-print(train_aligner(CtcConfig(**eval(settings)), Path(out)))
+print(train_aligner(CtcConfig(**eval(settings)), Path(out)).judgement.summary())
 """
 
 

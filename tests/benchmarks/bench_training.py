@@ -108,8 +108,8 @@ def measure(name: str, dataset: str, model: str, clips: int, workers: int) -> di
     if workers:
         torch.set_num_threads(1)
     whisper = models.load(model)
-    found = select_fitting(data.load(dataset), "train", whisper, "text")
-    rows = found.rows.select(range(min(clips, len(found))))
+    fitting = select_fitting(data.load(dataset), "train", whisper, "text")
+    rows = fitting.rows.select(range(min(clips, len(fitting))))
     audio = sum(len(row["bytes"]) for row in rows["audio"])
     folder = Path(tempfile.mkdtemp())
     try:
@@ -139,15 +139,15 @@ def main() -> None:
     if args.only:
         print(json.dumps(measure(args.only, args.dataset, args.model, args.clips, args.workers)))
         return
-    found: dict[str, list[dict]] = {"recipe": [], "ours": []}
+    measured: dict[str, list[dict]] = {"recipe": [], "ours": []}
     for _ in range(args.rounds):
-        for name, rounds in found.items():
+        for name, rounds in measured.items():
             command = [sys.executable, __file__, *sys.argv[1:], "--only", name]
             done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
             rounds.append(json.loads(done.stdout.splitlines()[-1]))
     titles = ("prepared", 12), ("samples/s", 12), ("first epoch", 14), ("memory", 11)
     print(" " * 8 + "".join(f"{t:>{n}}" for t, n in (*titles, ("disk / audio", 14))))
-    for name, rounds in found.items():
+    for name, rounds in measured.items():
         best = min(rounds, key=lambda r: r["trained"])
         prepared = min(r["prepared"] for r in rounds)
         speed = best["samples"] / best["trained"]

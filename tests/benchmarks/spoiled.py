@@ -24,7 +24,8 @@ from khmer_aligned.alignment.thresholds import Thresholds
 from khmer_aligned.clips import quality
 from khmer_aligned.clips.labels import LabelCounter
 from khmer_aligned.clips.make import MakeClips
-from khmer_aligned.schema import MAX_CLIP_TOKENS, RECORDING_FEATURES, SAMPLE_RATE
+from khmer_aligned.dataset.config import MAX_CLIP_LABELS
+from khmer_aligned.schema import RECORDING_FEATURES, SAMPLE_RATE
 
 SHARE = 0.1  # of the lines, spoiled in one way
 MINUTES = 8.0  # of a recording
@@ -235,7 +236,7 @@ def report(aligner: Aligner, tokenizer: str, data: Path, seeds: int) -> None:
     make_clips = MakeClips(
         aligner="",
         tokenizer=tokenizer,
-        max_labels=MAX_CLIP_TOKENS,
+        max_labels=MAX_CLIP_LABELS,
         lag=None,
         thresholds=Thresholds(),
         _models=(aligner, LabelCounter(tokenizer)),

@@ -41,8 +41,8 @@ def test_the_giant_speaker_stays_in_training():
 
 
 def test_what_the_source_decides_is_kept():
-    given_splits = ["train", "test", None, "validation"]
-    assert assign("abcd", [1] * 4, given_splits) == ["train", "test", "train", "validation"]
+    source_splits = ["train", "test", None, "validation"]
+    assert assign("abcd", [1] * 4, source_splits) == ["train", "test", "train", "validation"]
     only_train = assign("abc", [1] * 3, ["train"] * 3)
     assert sorted(only_train) == ["test", "train", "validation"]
     with pytest.raises(UserError, match="one split"):

@@ -1,4 +1,4 @@
-"""What is bundled with the demo: small, true to itself, and good enough for what it is for."""
+"""The files that are bundled with the demo: small, consistent, and good enough for it."""
 
 import csv
 from itertools import pairwise
@@ -50,7 +50,7 @@ def test_the_readme_says_what_they_are_for_and_whose():
     readme = (Path(__file__).parents[2] / "training" / "demo_assets" / "README.md").read_text(
         encoding="utf-8"
     )
-    assert "serve the demo and the tests only" in readme
+    assert "serve the demo and the tests only" in " ".join(readme.split())
     assert "CC0" in readme
     for path in ASSETS.iterdir():
         assert f"assets/{path.name}" in readme
@@ -118,21 +118,22 @@ def test_the_aligner_is_a_ctc_model_over_letters():
     assert AutoFeatureExtractor.from_pretrained(ALIGNER).sampling_rate == SAMPLE_RATE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["journey", "school"])
 def test_the_aligner_finds_the_words(name):
     (alignment,) = align(
         [waveform(name)], [Transcript.from_text(transcript(name))], aligners.load(str(ALIGNER))
     )
-    found = [word for word in alignment.words if is_read(name, word.span)]
+    words = [word for word in alignment.words if is_read(name, word.span)]
     true = true_words(name)
-    assert [word.span for word in found] == [word["span"] for word in true]
-    late = np.array([a.start - b["start"] for a, b in zip(found, true, strict=True)])
+    assert [word.span for word in words] == [word["span"] for word in true]
+    late = np.array([a.start - b["start"] for a, b in zip(words, true, strict=True)])
     assert np.median(np.abs(late)) < 0.05
     assert np.median(np.abs(late - np.median(late))) < 0.03
     assert np.mean(np.abs(late) < 0.15) > 0.9
 
 
-def test_the_whisper_is_a_whisper_and_hears_some_khmer():
+def test_the_whisper_is_a_whisper_and_recognizes_some_khmer():
     whisper = models.load(str(WHISPER))
     assert len(whisper.tokenizer) == whisper.model.config.vocab_size == 1864
     assert whisper.model.generation_config.language == "km"
@@ -142,14 +143,14 @@ def test_the_whisper_is_a_whisper_and_hears_some_khmer():
     sentences = list(zip([0, *breaks], [*breaks, len(words)], strict=True))
     clips = [(words[a], words[b - 1]) for a, b in sentences]
     clips = [(a, b) for a, b in clips if b["end"] - a["start"] < whisper.seconds - 0.4][:8]
-    heard = decode.recognize(
+    results = decode.recognize(
         whisper,
         [
             samples[round((a["start"] - 0.2) * SAMPLE_RATE) : round((b["end"] + 0.2) * SAMPLE_RATE)]
             for a, b in clips
         ],
     )
-    said = [text[a["span"][0] : b["span"][1]] for a, b in clips]
-    assert len(said) >= 3
-    # Far from perfect, on an accent it does not know; a deaf one would be near 1.
-    assert 0.05 < jiwer.cer(said, [h.text for h in heard]) < 0.8
+    references = [text[a["span"][0] : b["span"][1]] for a, b in clips]
+    assert len(references) >= 3
+    # Far from perfect, on an accent it does not know; without any skill it would be near 1.
+    assert 0.05 < jiwer.cer(references, [r.text for r in results]) < 0.8

@@ -1,3 +1,5 @@
+"""The demo as a user runs it, with a shorter training."""
+
 import contextlib
 import io
 import json
@@ -14,14 +16,15 @@ from khmer_whisper.demo import run as demo
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    """A whole run, but for a shorter training: its folder and what it said."""
+    """A whole run but for a shorter training: its folder and its output."""
     out = tmp_path_factory.mktemp("demo") / "out"
-    said = io.StringIO()
-    with contextlib.redirect_stdout(said):
+    output = io.StringIO()
+    with contextlib.redirect_stdout(output):
         demo.run(out, {"max-steps": 2, "batch-size": 4})
-    return out, said.getvalue()
+    return out, output.getvalue()
 
 
+@pytest.mark.slow
 def test_leaves_a_dataset_and_a_model(finished):
     out, _ = finished
     built = load_dataset(str(out / "khmer-aligned"))
@@ -43,16 +46,18 @@ def test_leaves_a_dataset_and_a_model(finished):
     assert (out / "journey.TextGrid").is_file()
 
 
+@pytest.mark.slow
 def test_shows_the_commands_the_numbers_and_what_to_do_next(finished):
-    out, said = finished
-    assert f"$ khmer-aligned build {demo._short(demo.RECORDINGS)} {out / 'khmer-aligned'}" in said
-    assert f"$ khmer-whisper transcribe {out / 'whisper-khmer'}" in said
+    out, output = finished
+    assert f"$ khmer-aligned build {demo._short(demo.RECORDINGS)} {out / 'khmer-aligned'}" in output
+    assert f"$ khmer-whisper transcribe {out / 'whisper-khmer'}" in output
     metrics = json.loads((out / "whisper-khmer" / "metrics.json").read_text())["models"]
     for model in ("base", "tuned"):
-        assert f"{metrics[model]['cer']['rate']:.1%}" in said
-    assert "khmer-whisper push-model out/whisper-khmer org/whisper-khmer" in said
+        assert f"{metrics[model]['cer']['rate']:.1%}" in output
+    assert "khmer-whisper push-model out/whisper-khmer org/whisper-khmer" in output
 
 
+@pytest.mark.slow
 def test_run_again_keeps_a_finished_model(finished, monkeypatch, capsys):
     out, _ = finished
     commands = []
@@ -63,6 +68,7 @@ def test_run_again_keeps_a_finished_model(finished, monkeypatch, capsys):
     assert "finished already" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_failing_step_stops_it(tmp_path):
     with pytest.raises(UserError, match="khmer-aligned align ended with status"):
         demo._command("khmer-aligned", "align", tmp_path / "none.ogg", tmp_path / "none.txt")

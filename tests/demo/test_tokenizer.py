@@ -1,3 +1,5 @@
+"""A tokenizer over bytes with Whisper's special tokens."""
+
 import pytest
 from transformers import AutoTokenizer, WhisperTokenizer
 

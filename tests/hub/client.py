@@ -23,12 +23,12 @@ def rows(name: str, streaming: bool = False) -> dict:
 
     source = resolve(name, "dataset")
     splits = load_dataset(source.path, revision=source.revision, streaming=streaming)
-    found = {}
+    rows_of = {}
     for split, rows in splits.cast_column("audio", Audio(decode=False)).items():
-        found[split] = [
+        rows_of[split] = [
             row | {"audio": hashlib.sha256(row["audio"]["bytes"]).hexdigest()} for row in rows
         ]
-    return found
+    return rows_of
 
 
 def whisper(folder: str, seed: int) -> dict:

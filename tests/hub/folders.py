@@ -57,14 +57,14 @@ def _clip(recording: str, index: int, seconds: float, noise: np.random.Generator
     }
 
 
-def steps(hub: Hub, *wanted: tuple[str, dict], **options) -> list[dict]:
+def steps(hub: Hub, *calls: tuple[str, dict], **options) -> list[dict]:
     """Run client.py's steps in one process against the Hub; each step's answer.
 
     A step is done with the token of the run, or with its argument `token` where it has one.
     """
-    program = [sys.executable, str(CLIENT), json.dumps(wanted, default=str)]
+    program = [sys.executable, str(CLIENT), json.dumps(calls, default=str)]
     done = hub.run(program, **options)
     assert done.returncode == 0, done.stderr
-    for token in filter(None, (arguments.get("token") for _, arguments in wanted)):
+    for token in filter(None, (arguments.get("token") for _, arguments in calls)):
         assert token not in done.stdout + done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]

@@ -113,8 +113,8 @@ class Handler(BaseHTTPRequestHandler):
     def _fail(self, fault: Fault) -> None:
         if fault.cut_after is not None:
             chunked = self.headers.get("Transfer-Encoding") == "chunked"
-            wanted = fault.cut_after if chunked else min(self.length, fault.cut_after)
-            self.entry.received = len(self.rfile.read(wanted))
+            size = fault.cut_after if chunked else min(self.length, fault.cut_after)
+            self.entry.received = len(self.rfile.read(size))
         if fault.action:
             fault.action()
         if fault.cut_after is not None:

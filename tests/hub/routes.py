@@ -66,16 +66,16 @@ class Routes(Handler):
         self._reply(200, {"type": "user", "name": self.user.name, "orgs": orgs, "auth": auth})
 
     def create(self) -> None:
-        wanted = self._json()
+        body = self._json()
         if self.user is None:
             raise HubError(401, "Invalid username or password.")
-        type_, name = wanted.get("type", "model"), wanted["name"]
-        private = wanted.get("visibility") == "private" or wanted.get("private") is True
-        owner = wanted.get("organization") or self.user.name
+        type_, name = body.get("type", "model"), body["name"]
+        private = body.get("visibility") == "private" or body.get("private") is True
+        owner = body.get("organization") or self.user.name
         prefix = "" if type_ == "model" else f"{type_}s/"
         address = {"url": f"{self.hub.url}/{prefix}{owner}/{name}", "name": f"{owner}/{name}"}
         try:
-            self.store.create(type_, name, wanted.get("organization"), private, self.user)
+            self.store.create(type_, name, body.get("organization"), private, self.user)
         except HubError as error:
             if error.status != 409:
                 raise
@@ -84,17 +84,17 @@ class Routes(Handler):
         self._reply(200, address)
 
     def delete(self) -> None:
-        wanted = self._json()
-        owner = wanted.get("organization") or (self.user.name if self.user else "")
-        repo = self._repo(wanted.get("type"), f"{owner}/{wanted['name']}", write=True)
+        body = self._json()
+        owner = body.get("organization") or (self.user.name if self.user else "")
+        repo = self._repo(body.get("type"), f"{owner}/{body['name']}", write=True)
         del self.store.repos[(repo.type, repo.id)]
         self._reply(200)
 
     def settings(self, type: str, id: str) -> None:
-        wanted = self._json()
+        body = self._json()
         repo = self._repo(type, id, write=True)
-        if "visibility" in wanted or "private" in wanted:
-            repo.private = wanted.get("visibility") == "private" or wanted.get("private") is True
+        if "visibility" in body or "private" in body:
+            repo.private = body.get("visibility") == "private" or body.get("private") is True
         self._reply(200, {"private": repo.private})
 
     def validate_yaml(self) -> None:
@@ -214,12 +214,12 @@ class Routes(Handler):
         )
 
     def add_ref(self, kind: str, type: str, id: str, name: str) -> None:
-        wanted = self._json()
+        body = self._json()
         repo = self._repo(type, id, write=True)
         if kind == "tag":  # the address names the revision, the body the tag
-            refs, name, revision = repo.tags, wanted["tag"], name
+            refs, name, revision = repo.tags, body["tag"], name
         else:
-            refs, revision = repo.branches, wanted.get("startingPoint") or "main"
+            refs, revision = repo.branches, body.get("startingPoint") or "main"
         if name in refs:
             raise HubError(409, f"Reference refs/{kind}s/{name} already exists")
         refs[name] = repo.find(revision).id
@@ -235,22 +235,22 @@ class Routes(Handler):
     # Publishing
 
     def preupload(self, type: str, id: str, revision: str) -> None:
-        wanted = self._json()
+        body = self._json()
         commit = self._repo(type, id, write=True).find(revision)
-        ignore = wanted.get("gitIgnore")  # "" counts, and overrules the repository's own
+        ignore = body.get("gitIgnore")  # "" counts, and overrules the repository's own
         if ignore is None and ".gitignore" in commit.files:
             ignore = self.store.read(commit.files[".gitignore"]).decode()
         patterns = (ignore or "").split()
         answers = []
-        for file in wanted["files"]:
-            held = commit.files.get(file["path"])
+        for file in body["files"]:
+            present = commit.files.get(file["path"])
             answer = {
                 "path": file["path"],
                 "uploadMode": self.store.upload_mode(commit, file["path"], file["size"]),
                 "shouldIgnore": any(fnmatch(file["path"], pattern) for pattern in patterns),
             }
-            if held:
-                answer["oid"] = held.sha256 if held.lfs else held.oid
+            if present:
+                answer["oid"] = present.sha256 if present.lfs else present.oid
             answers.append(answer)
         self._reply(200, {"files": answers})
 
@@ -263,10 +263,10 @@ class Routes(Handler):
         self._reply(200, {"success": True, "commitOid": commit.id, "commitUrl": address})
 
     def lfs_batch(self, id: str, type: str | None = None) -> None:
-        wanted = self._json()
+        body = self._json()
         self._repo(type, id, write=True)
         answers = []
-        for item in wanted["objects"]:
+        for item in body["objects"]:
             answer = {"oid": item["oid"], "size": item["size"]}
             if not self.store.has(item["oid"]):
                 address = f"{self.hub.url}/storage/{item['oid']}"
@@ -321,8 +321,8 @@ class Routes(Handler):
         if file.lfs:
             headers |= {"X-Linked-Size": file.size, "X-Linked-Etag": f'"{etag}"'}
         content, status = self.store.read(file), 200
-        if wanted := re.fullmatch(r"bytes=(\d*)-(\d*)", self.headers.get("Range", "")):
-            first, last = wanted.groups()
+        if requested := re.fullmatch(r"bytes=(\d*)-(\d*)", self.headers.get("Range", "")):
+            first, last = requested.groups()
             start = int(first) if first else max(0, file.size - int(last))
             stop = min(int(last) + 1, file.size) if first and last else file.size
             if start >= file.size:

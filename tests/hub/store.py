@@ -157,13 +157,13 @@ class Store:
 
     def _file(self, sha256: str, lfs: bool) -> File:
         content = (self.blobs / sha256).read_bytes()
-        held = content
+        blob = content
         if lfs:
-            held = (
+            blob = (
                 "version https://git-lfs.github.com/spec/v1\n"
                 f"oid sha256:{sha256}\nsize {len(content)}\n"
             ).encode()
-        oid = hashlib.sha1(b"blob %d\0" % len(held) + held).hexdigest()
+        oid = hashlib.sha1(b"blob %d\0" % len(blob) + blob).hexdigest()
         return File(sha256, len(content), oid, lfs)
 
     def upload_mode(self, commit: Commit, path: str, size: int) -> str:

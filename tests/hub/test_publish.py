@@ -5,10 +5,14 @@ import shutil
 import sys
 from pathlib import Path
 
+import pytest
+
 from .folders import CLIENT, dataset, steps
 
 DATA = "org/khmer-aligned"
 MODEL = "org/whisper-khmer"
+
+pytestmark = pytest.mark.slow
 
 
 def push(folder: Path, repo_id: str = DATA, repo_type: str = "dataset", **rest):

@@ -13,7 +13,7 @@ from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, Hf
 from huggingface_hub import hf_hub_download, snapshot_download
 from huggingface_hub.errors import HfHubHTTPError
 
-api, found = HfApi(), {}
+api, answers = HfApi(), {}
 dataset = dict(repo_id="org/tour", repo_type="dataset")
 
 def error(function, *args, **kwargs):  # what it raises, or None
@@ -22,11 +22,11 @@ def error(function, *args, **kwargs):  # what it raises, or None
     except HfHubHTTPError as error:
         return [type(error).__name__, error.response.status_code]
 
-found["me"] = api.whoami()["name"]
-found["missing"] = error(api.repo_info, **dataset)
+answers["me"] = api.whoami()["name"]
+answers["missing"] = error(api.repo_info, **dataset)
 api.create_repo(**dataset)
-found["twice"] = error(api.create_repo, **dataset)
-found["url"] = str(api.create_repo(**dataset, exist_ok=True))
+answers["twice"] = error(api.create_repo, **dataset)
+answers["url"] = str(api.create_repo(**dataset, exist_ok=True))
 
 files = {f"data/{index:03d}.txt": f"row {index}".encode() for index in range(50)}
 files["data/rows.parquet"] = bytes(range(256)) * 4096
@@ -35,47 +35,47 @@ first = api.create_commit(**dataset, commit_message="One", operations=[
 api.create_commit(**dataset, commit_message="Two", operations=[
     CommitOperationDelete("data/000.txt"), CommitOperationAdd("notes/a b.txt", b"spaced")])
 api.delete_folder("notes", **dataset, commit_message="Three")
-found["titles"] = [commit.title for commit in api.list_repo_commits(**dataset)]
-found["files"] = len(api.list_repo_files(**dataset))
-found["at first"] = len(api.list_repo_files(**dataset, revision=first.oid))
-found["no folder"] = error(lambda: list(api.list_repo_tree(**dataset, path_in_repo="no")))
-found["paths"] = {info.path: [info.size, bool(info.lfs)] for info in api.get_paths_info(
+answers["titles"] = [commit.title for commit in api.list_repo_commits(**dataset)]
+answers["files"] = len(api.list_repo_files(**dataset))
+answers["at first"] = len(api.list_repo_files(**dataset, revision=first.oid))
+answers["no folder"] = error(lambda: list(api.list_repo_tree(**dataset, path_in_repo="no")))
+answers["paths"] = {info.path: [info.size, bool(info.lfs)] for info in api.get_paths_info(
     **dataset, paths=["data/rows.parquet", "data/001.txt", "no"]) }
-found["exists"] = [api.file_exists(**dataset, filename=name) for name in ("data/001.txt", "no")]
-found["stale parent"] = error(api.create_commit, **dataset, commit_message="Late",
+answers["exists"] = [api.file_exists(**dataset, filename=name) for name in ("data/001.txt", "no")]
+answers["stale parent"] = error(api.create_commit, **dataset, commit_message="Late",
     operations=[CommitOperationAdd("late", b"")], parent_commit=first.oid)
-found["no file"] = error(api.delete_file, "no", **dataset)
+answers["no file"] = error(api.delete_file, "no", **dataset)
 
 api.create_tag(**dataset, tag="v1", revision=first.oid)
-found["tag twice"] = error(api.create_tag, **dataset, tag="v1")
+answers["tag twice"] = error(api.create_tag, **dataset, tag="v1")
 api.create_branch(**dataset, branch="draft/one", revision="v1")
 api.upload_file(path_or_fileobj=b"x", path_in_repo="draft.txt", revision="draft/one", **dataset)
 refs = api.list_repo_refs(**dataset)
-found["tags"] = {ref.name: ref.target_commit == first.oid for ref in refs.tags}
-found["branches"] = sorted(ref.name for ref in refs.branches)
-found["drafted"] = [api.file_exists(**dataset, filename="draft.txt", revision=revision)
+answers["tags"] = {ref.name: ref.target_commit == first.oid for ref in refs.tags}
+answers["branches"] = sorted(ref.name for ref in refs.branches)
+answers["drafted"] = [api.file_exists(**dataset, filename="draft.txt", revision=revision)
                     for revision in ("draft/one", "main")]
 api.delete_tag(**dataset, tag="v1")
 api.delete_branch(**dataset, branch="draft/one")
-found["no tag"] = error(api.repo_info, **dataset, revision="v1")
+answers["no tag"] = error(api.repo_info, **dataset, revision="v1")
 
 path = "datasets/org/tour/data/rows.parquet"
 with HfFileSystem().open(path, block_size=1000) as file:
     file.seek(1_000_000)
-    found["range"] = file.read(5).hex()
+    answers["range"] = file.read(5).hex()
 local = Path(snapshot_download(**dataset))
-found["snapshot"] = {name for name, content in files.items()
+answers["snapshot"] = {name for name, content in files.items()
                      if not (local / name).is_file() or (local / name).read_bytes() != content}
-found["snapshot"] = sorted(found["snapshot"])
-found["no entry"] = error(hf_hub_download, **dataset, filename="no")
+answers["snapshot"] = sorted(answers["snapshot"])
+answers["no entry"] = error(hf_hub_download, **dataset, filename="no")
 
 api.update_repo_settings(**dataset, private=True)
-found["private"] = api.repo_info(**dataset).private
-found["hidden"] = error(HfApi(token=False).repo_info, **dataset)
-found["wrong token"] = error(HfApi(token="hf_wrong").whoami)
+answers["private"] = api.repo_info(**dataset).private
+answers["hidden"] = error(HfApi(token=False).repo_info, **dataset)
+answers["wrong token"] = error(HfApi(token="hf_wrong").whoami)
 api.delete_repo(**dataset)
-found["deleted"] = error(api.repo_info, **dataset)
-print(json.dumps(found))
+answers["deleted"] = error(api.repo_info, **dataset)
+print(json.dumps(answers))
 """
 
 

@@ -28,15 +28,15 @@ def hash_name(digest: bytes) -> str:
 
 def chunks(xorb: bytes) -> list[bytes]:
     """The uncompressed chunks of an uploaded xorb."""
-    found, at = [], 0
+    contents, at = [], 0
     while at < len(xorb) and not xorb.startswith(_XORB_FOOTER, at):
         packed = int.from_bytes(xorb[at + 1 : at + 4], "little")
         scheme = xorb[at + 4]
         size = int.from_bytes(xorb[at + 5 : at + 8], "little")
         at += _CHUNK_HEADER
-        found.append(_unpack(xorb[at : at + packed], scheme, size))
+        contents.append(_unpack(xorb[at : at + packed], scheme, size))
         at += packed
-    return found
+    return contents
 
 
 def _unpack(packed: bytes, scheme: int, size: int) -> bytes:

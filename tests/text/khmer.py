@@ -8,15 +8,15 @@ NEWS = SHARED / "data" / "text" / "ntrex_khm_1-1000.txt"
 
 _BASES = "កខគងចញដតទនបពមយរលវសហឡអឣឤឥឯឱឲ"
 _MARKS = "ាិីឹឺុូួើឿៀេែៃោៅំះៈ៉៊់៌៍៎៏័\u17d1\u17d3\u17dd\u17b4"
-_UNSEEN = "\u200b\u200c\u200d\ufeff\u00ad"
+_INVISIBLE = "\u200b\u200c\u200d\ufeff\u00ad"
 _SIGNS = "។៕៖ៗ៘៛$€%&+-–—=×/.,:;!?()«»\"'  \u00a0\n\r°²½"
 _DIGITS = "0123456789០១២៣៤៥៦៧៨៩"
 
 clusters = st.builds(
-    lambda base, coengs, marks, unseen: base + coengs + marks + unseen,
+    lambda base, coengs, marks, invisible: base + coengs + marks + invisible,
     st.sampled_from(_BASES),
     st.lists(st.sampled_from(["្" + base for base in "តដរមនបសយ"]), max_size=2).map("".join),
-    st.text(_MARKS + _UNSEEN, max_size=3),
+    st.text(_MARKS + _INVISIBLE, max_size=3),
     st.sampled_from(["", "", "", "\u200b"]),
 )
 numbers = st.from_regex(
@@ -34,7 +34,9 @@ spoken_like = st.lists(
     ),
     max_size=14,
 ).map("".join)
-anything = st.text(_BASES + _MARKS + "្្" + _UNSEEN + _SIGNS + _DIGITS + "aZé\u0301😀ทก่", max_size=24)
+anything = st.text(
+    _BASES + _MARKS + "្្" + _INVISIBLE + _SIGNS + _DIGITS + "aZé\u0301😀ทก่", max_size=24
+)
 khmer_texts = st.one_of(spoken_like, anything)
 
 

@@ -20,13 +20,13 @@ QUANTITIES = {
     "1000000000000": "ទ្រីលាន",
 }
 
-# What is spelled otherwise there: 7 by its sound, March without its long vowel, pauses.
+# Google's spellings that differ: 7 by its sound, March without its long vowel, pauses.
 SPELLINGS = (("ប្រាំពិល", "ប្រាំពីរ"), ("មិនា", "មីនា"), ("sil", ""))
 
 # Written form -> why the expectation is not among our four readings, and who is right.
 DISAGREEMENTS = {
     "100,50$": "both: as a decimal with the country's name; ours keeps the half dollar instead",
-    "0,00$": "ours: nothing is said in dollars, not in cents",
+    "0,00$": "ours: nothing is read in dollars, not in cents",
     "0,05៛": "ours: the riel has had no sen in use for decades, so a decimal is read",
     "0,91៛": "ours: as above",
     "100000,65៛": "ours: as above",
@@ -89,7 +89,7 @@ def unspaced(text):
 
 
 @pytest.mark.skipif(not CASES.is_file(), reason="no shared data here")
-def test_google_is_among_the_readings_but_where_listed():
+def test_googles_reading_is_among_ours_except_where_listed():
     compared, disagreed = 0, set()
     for line in CASES.read_text(encoding="utf-8").splitlines()[1:]:
         kind, markup, spoken = line.split("\t")
@@ -97,10 +97,10 @@ def test_google_is_among_the_readings_but_where_listed():
         if written is None:
             continue
         compared += 1
-        found = [unspaced(each) for each in readings(written)]
+        ours = [unspaced(reading) for reading in readings(written)]
         if kind in ("cardinal", "date"):
-            assert found[0] == unspaced(spoken), (written, found)
-        elif unspaced(spoken) not in found:
+            assert ours[0] == unspaced(spoken), (written, ours)
+        elif unspaced(spoken) not in ours:
             disagreed.add(written)
     assert compared >= 270
     assert disagreed == set(DISAGREEMENTS)

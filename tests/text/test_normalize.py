@@ -6,13 +6,13 @@ import pytest
 from khmernormalizer import normalize as khmernormalizer
 
 from khmer_aligned.text import normalize
-from khmer_aligned.text.normalize import normalize_traced
+from khmer_aligned.text.normalize import normalize_with_spans
 
 SIL = "sillsdev/khmer-character-specification, texts/bad_kh.txt"
 UCD = "Unicode code chart U+1780..17FF, notes on discouraged and deprecated characters"
 TUS = "The Unicode Standard, chapter 16.4, Khmer: consonant shifters"
 KN = "khmernormalizer's README"
-OWN = "seen in raw news"
+NEWS = "seen in raw news"
 
 # (as typed, canonical, source, what is wrong)
 ILL_FORMED = [
@@ -40,8 +40,8 @@ ILL_FORMED = [
     ("\u179f\u17b8\u17a0\u17d3", "សីហំ", UCD, "discouraged BATHAMASAT, typed for nikahit"),
     ("\u1795\u17d2\u179b\u17c2\u1788\u17be\u17d8", "ផ្លែឈើ។ល។", UCD, "discouraged BEYYAL"),
     ("\u1780\u17b6\u17b6\u17b6\u178f\u17cb", "កាត់", KN, "doubled vowel"),
-    ("\u1798\u200b\u17c9\u17c4\u200c\u1784", "ម៉ោង", OWN, "zero-width characters inside a cluster"),
-    ("\u1780\u17d2\u17d2\u179a\u17bb\u1798", "ក្រុម", OWN, "doubled coeng"),
+    ("\u1798\u200b\u17c9\u17c4\u200c\u1784", "ម៉ោង", NEWS, "zero-width characters inside a cluster"),
+    ("\u1780\u17d2\u17d2\u179a\u17bb\u1798", "ក្រុម", NEWS, "doubled coeng"),
 ]
 
 
@@ -51,7 +51,7 @@ def test_ill_formed(typed, canonical, source, fault):
     assert normalize(canonical) == canonical
 
 
-def test_more_is_repaired_than_by_the_best_peer():
+def test_more_spellings_are_repaired_than_by_the_best_peer():
     ours = sum(normalize(typed) == canonical for typed, canonical, *_ in ILL_FORMED)
     peer = sum(khmernormalizer(typed) == canonical for typed, canonical, *_ in ILL_FORMED)
     assert ours >= 25 > peer, f"of {len(ILL_FORMED)}: ours {ours}, khmernormalizer {peer}"
@@ -71,12 +71,12 @@ def test_more_is_repaired_than_by_the_best_peer():
         "នំប៉័ង នំបុ័ង",
     ],
 )
-def test_what_looks_alike_is_alike(group):
+def test_spellings_that_look_alike_become_one(group):
     """The groups of SIL's list, and two of news: the first of each is the well-formed one."""
-    assert {normalize(each) for each in group.split()} == {group.split()[0]}
+    assert {normalize(spelling) for spelling in group.split()} == {group.split()[0]}
 
 
-def test_nfc_would_break_what_is_canonical():
+def test_nfc_would_break_canonical_text():
     text = "\u1780\u17dd\u17d2\u1780"  # a mark of class 230, then a coeng of class 9
     assert unicodedata.normalize("NFC", text) != text
     assert normalize("ក្កា\u17dd") == "ក្កា\u17dd"
@@ -113,19 +113,19 @@ def test_canonical_text_is_returned_unchanged(text):
         ("\u200b \u200d", ""),
     ],
 )
-def test_spaces_dashes_and_the_unseen(raw, canonical):
+def test_spaces_dashes_and_invisible_characters(raw, canonical):
     assert normalize(raw) == canonical
 
 
-def test_every_character_knows_its_origin():
+def test_every_character_has_its_raw_span():
     raw = "\ufeff ខែ្មរ\u200bស្រី្ត ១"
-    traced = normalize_traced(raw)
-    assert traced.text == normalize(raw) == "ខ្មែរស្ត្រី ១"
-    assert [raw[start:end] for start, end in traced.spans[:5]] == ["ខែ្ម"] * 4 + ["រ"]
-    assert traced.spans[-1] == (len(raw) - 1, len(raw))
-    assert {raw[start:end] for start, end in traced.spans[5:-2]} == {"ស្រី្ត"}
+    canonical = normalize_with_spans(raw)
+    assert canonical.text == normalize(raw) == "ខ្មែរស្ត្រី ១"
+    assert [raw[start:end] for start, end in canonical.spans[:5]] == ["ខែ្ម"] * 4 + ["រ"]
+    assert canonical.spans[-1] == (len(raw) - 1, len(raw))
+    assert {raw[start:end] for start, end in canonical.spans[5:-2]} == {"ស្រី្ត"}
 
 
-def test_a_stray_coeng_takes_no_letter_with_it():
+def test_a_stray_coeng_is_dropped_without_a_letter():
     assert normalize("ក្ា") == "កា"
     assert normalize("ក្ ខ") == "ក ខ"

@@ -1,6 +1,7 @@
 """A dataset of sounds a tiny model can tell apart, and that model."""
 
 import io
+import re
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from khmer_whisper import model as models
 from khmer_whisper.config import Config
 from khmer_whisper.demo.tokenizer import byte_tokenizer
 from khmer_whisper.examples import data
+from khmer_whisper.examples.collate import Example
 from khmer_whisper.examples.fitting import select_fitting
 from khmer_whisper.examples.mix import Part
 from khmer_whisper.labels import Labeller
@@ -65,6 +67,14 @@ def clip(number: int, words: list[str], recording: str, quiet: float = 0.0, **ch
         "start": number * 3.0,
         "end": number * 3.0 + duration,
     } | changes
+
+
+BAR = re.compile(r"\[\d\d:\d\d")  # the time in a progress bar
+
+
+def messages(stderr: str) -> list[str]:
+    """The lines of a command that are no progress bars, which appear when a machine is slow."""
+    return [line for line in re.split(r"[\r\n]+", stderr) if line and not BAR.search(line)]
 
 
 def close(first: Path, second: Path, atol: float = 0) -> None:
@@ -157,11 +167,22 @@ def tiny_model() -> models.Whisper:
 
 @pytest.fixture
 def tiny() -> models.Whisper:
+    """The tiny Whisper, new for each test."""
     return tiny_model()
+
+
+@pytest.fixture
+def examples(tiny) -> list[Example]:
+    """Three examples of one and two words."""
+    return [
+        Example(sound(words, seed=i), tiny.labeller.plain(" ".join(words)))
+        for i, words in enumerate([["ទឹក"], ["ឆ្កែ", "ល្អ"], ["ធំ", "ធំ"]])
+    ]
 
 
 @pytest.fixture(scope="session")
 def tiny_folder(tmp_path_factory) -> Path:
+    """The tiny Whisper, saved."""
     folder = tmp_path_factory.mktemp("tiny")
     tiny_model().save(folder)
     return folder

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from khmer_whisper import cli
 from khmer_whisper.config import Config, Mixed
 
-from .conftest import sound
+from .conftest import messages, sound
 
 
 def run(*args) -> object:
@@ -25,7 +25,20 @@ def test_every_field_of_the_configuration_is_an_option():
             assert f"--{name.replace('_', '-')}" in shown
 
 
-def test_options_go_before_the_file(tmp_path, monkeypatch):
+@pytest.mark.parametrize("command", [[], *([name] for name in cli.main.commands)])
+def test_help_is_shown_for_h_too(command):
+    assert run(*command, "-h").output == run(*command, "--help").output
+
+
+def test_push_model_as_a_program_of_its_own_shows_mistakes_as_one_line(tmp_path):
+    done = CliRunner().invoke(cli.push_model, [str(tmp_path), "no repository name"])
+    assert done.exit_code == 1
+    assert isinstance(done.exception, SystemExit)
+    assert done.output.startswith("Error: ") and done.output.count("\n") == 1
+    assert "Usage: push-model" in CliRunner().invoke(cli.push_model, ["-h"]).output
+
+
+def test_options_replace_values_of_the_file(tmp_path, monkeypatch):
     seen = []
     monkeypatch.setattr("khmer_whisper.training.train", lambda config, out: seen.append(config))
     monkeypatch.setattr("khmer_whisper.launch.leave_group", lambda: None)
@@ -68,10 +81,10 @@ def test_mistakes_are_one_line(tmp_path, args, complaint):
 def test_evaluate_writes_what_it_says(trained, dataset, tmp_path):
     done = run("evaluate", trained.folder, dataset, "-o", tmp_path / "scores")
     assert done.exit_code == 0, done.output
-    found = json.loads((tmp_path / "scores/metrics.json").read_text(encoding="utf-8"))
+    report = json.loads((tmp_path / "scores/metrics.json").read_text(encoding="utf-8"))
     # The model as saved and loaded again scores as it did at the end of its training.
-    assert found["models"]["model"]["cer"]["errors"] == trained.tuned.cer.errors
-    assert found["models"]["model"]["version"].startswith("sha256:")
+    assert report["models"]["model"]["cer"]["errors"] == trained.tuned.cer.errors
+    assert report["models"]["model"]["version"].startswith("sha256:")
     assert f"CER {trained.tuned.cer}" in done.output
     lines = (tmp_path / "scores/predictions.jsonl").read_text(encoding="utf-8").splitlines()
     assert len(lines) == trained.tuned.clips
@@ -85,7 +98,7 @@ def test_evaluate_writes_what_it_says(trained, dataset, tmp_path):
 
 
 @pytest.mark.slow
-def test_nothing_of_anybodys_is_overwritten(trained, dataset, tmp_path):
+def test_no_existing_file_is_overwritten(trained, dataset, tmp_path):
     scores = (trained.folder / "metrics.json").read_bytes()
     done = run("evaluate", trained.folder, dataset, "-o", trained.folder)
     assert done.exit_code == 1
@@ -108,9 +121,9 @@ def test_one_broken_file_does_not_stop_the_others(trained, tmp_path):
     soundfile.write(files[3], np.ones(16), 16_000)
     done = run("transcribe", trained.folder, *files, "-o", tmp_path / "out")
     assert done.exit_code == 1
-    told = done.stderr.splitlines()
-    assert told[0].startswith(f"Error: {files[1]}: cannot be decoded")
-    assert told[1:] == [
+    first, *others = messages(done.stderr)
+    assert first.startswith(f"Error: {files[1]}: cannot be decoded")
+    assert others == [
         f"{files[2]}: no speech was found",
         f"Error: {files[3]}: 1 ms hold no word",
         "Error: 2 of 4 files could not be transcribed",

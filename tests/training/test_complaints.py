@@ -76,15 +76,15 @@ def tuned(languages):
     )
     learn(base, [english], epochs=60, timestamps=0.5)
     state = base.model.state_dict()
-    found = {"base": base}
+    whispers = {"base": base}
     for name, parts, timestamps in (
         ("recipe", [khmer], 0.0),
         ("mixed", [khmer, Part("english", english.fitting, 0.5, "en")], 0.5),
     ):
-        found[name] = tiny_model()
-        found[name].model.load_state_dict(state)
-        learn(found[name], parts, epochs=30, timestamps=timestamps)
-    return found, khmer, english
+        whispers[name] = tiny_model()
+        whispers[name].model.load_state_dict(state)
+        learn(whispers[name], parts, epochs=30, timestamps=timestamps)
+    return whispers, khmer, english
 
 
 @pytest.mark.slow
@@ -109,8 +109,8 @@ def test_timestamps_are_not_lost(tuned):
     first = whisper.labeller.first_timestamp
     sounds = stack([sound([word], seed=0) for word in WORDS], whisper.extractor)
     features = log_mel(sounds, whisper.extractor)
-    for said in whisper.model.generate(features, return_timestamps=True).tolist():
-        times = [round((i - first) * 0.02, 2) for i in said if i >= first]
+    for ids in whisper.model.generate(features, return_timestamps=True).tolist():
+        times = [round((i - first) * 0.02, 2) for i in ids if i >= first]
         assert times == pytest.approx([0.0, 0.4], abs=0.1)
 
 
@@ -125,11 +125,11 @@ def test_every_language_can_still_be_asked_for(tuned, tmp_path):
     assert set(config.task_to_id) == {"transcribe", "translate"}
     assert getattr(config, "forced_decoder_ids", None) is None
     features = log_mel(stack([sound(["ទឹក"], seed=0)], whisper.extractor), whisper.extractor)
-    heard = {
+    texts = {
         code: reloaded.labeller.decode(reloaded.model.generate(features, language=code)[0].tolist())
         for code in ("km", "en")
     }
-    assert heard == {"km": "ទឹក", "en": "water"}
+    assert texts == {"km": "ទឹក", "en": "water"}
     reloaded.model.generation_config = GenerationConfig(
         **{**config.to_dict(), "lang_to_id": {"<|km|>": reloaded.labeller.language}}
     )
@@ -152,17 +152,17 @@ def test_a_max_length_of_20_drops_nothing(dataset, tmp_path):
 
 def test_a_decoder_in_a_loop_does_not_decide_the_error_rate(tiny):
     """WER of 100 to 200 %: one clip that is repeated to the limit outweighs a hundred others."""
-    said = tiny.labeller.encode("ឆ្កែ")
+    start = tiny.labeller.encode("ឆ្កែ")
     unit = tiny.labeller.encode(" ទឹក")
-    ids = said + unit * 20
+    ids = start + unit * 20
     caught = decode.read_output(tiny.labeller, ids)
     assert caught == decode.Recognized("ឆ្កែ ទឹក", looped=True)
     recipe = tiny.labeller.decode(ids)
     assert metrics.score(["ឆ្កែ ទឹក"], [recipe]).cer.rate > 5
     assert metrics.score(["ឆ្កែ ទឹក"], [recipe]).wer.rate <= 1
-    # One that ended by itself has said what it said; a triple is no loop.
+    # An output with an end token stays as it is; three repetitions are no loop.
     assert not decode.read_output(tiny.labeller, [*ids, tiny.labeller.end]).looped
-    assert decode.cut_loop(said + unit * 3) == said + unit * 3
+    assert decode.cut_loop(start + unit * 3) == start + unit * 3
 
 
 @pytest.mark.slow
@@ -198,13 +198,13 @@ def test_a_bfloat16_model_decodes(tiny):
 
 
 def test_evaluation_does_not_tell_the_decoder_the_text(dataset, tiny, tmp_path, monkeypatch):
-    """A teacher-forced error rate is of a decoder that is told the right text so far."""
+    """A teacher-forced error rate is of a decoder that reads the right text so far."""
     splits = data.load(str(dataset))
     clips = Clips([part(dataset, tiny)], tiny, Config(dataset="d"))
     rows = splits.get("validation")
     trainer = WhisperTrainer(tiny, Config(dataset="d"), clips, rows, tmp_path / "run/checkpoints")
     assert trainer.evaluate()["eval_cer"] > 0.9  # it knows nothing yet
-    # What is said decides, whatever the decoder would say to the right beginning.
+    # The recognized text decides, not what the decoder predicts after the right text.
     right = iter(rows["text"][:])
     monkeypatch.setattr(
         decode, "recognize", lambda _, waves: [decode.Recognized(next(right), False) for _ in waves]

@@ -76,3 +76,18 @@ def test_adapters_learn_faster_unless_told_otherwise():
     assert Config(dataset="a").learning_rate == 1e-5
     assert Config(dataset="a", tune="lora").learning_rate == 1e-3
     assert Config(dataset="a", tune="lora", learning_rate=1e-4).learning_rate == 1e-4
+
+
+def test_the_training_toml_of_earlier_versions_is_read(tmp_path):
+    path = tmp_path / "training.toml"
+    path.write_text(
+        'dataset = "org/a@v1"\nepochs = 3.0\ntrackers = []\n\n'
+        '[mix]\n"org/b" = 0.5\n"org/thai" = {"weight" = 0.1, "language" = "th"}\n"org/c" = 2\n\n'
+        '[provenance]\nsteps = 80\nversions = {"torch" = "2.11.0"}\n',
+        encoding="utf-8",
+    )
+    mix = (Mixed("org/b", 0.5), Mixed("org/thai", 0.1, "th"), Mixed("org/c", 2.0))
+    config = Config(dataset="org/a@v1", epochs=3.0, mix=mix)
+    assert Config.read(path) == config
+    path.write_text(config.toml(), encoding="utf-8")
+    assert Config.read(path) == config  # in the same order

@@ -1,4 +1,4 @@
-"""An export that is not proven is not there."""
+"""An export is written only when it is as good as the original."""
 
 import json
 import sys
@@ -14,7 +14,7 @@ from khmer_whisper.export import TOLERATED, export
 
 
 @pytest.mark.slow
-def test_the_export_hears_what_the_original_hears(trained, tmp_path):
+def test_the_export_gives_the_text_of_the_original(trained, tmp_path):
     out = tmp_path / "sub/exported"
     done = CliRunner().invoke(cli.main, ["export", str(trained.folder), str(out)])
     assert done.exit_code == 0, done.output
@@ -45,9 +45,7 @@ def test_a_quantized_export_is_smaller_and_not_worse(trained, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("quantization", ["float32", "int8"])
-def test_an_export_that_hears_something_else_is_not_written(
-    trained, tmp_path, monkeypatch, quantization
-):
+def test_an_export_whose_texts_differ_is_not_written(trained, tmp_path, monkeypatch, quantization):
     convert = ctranslate2.converters.TransformersConverter.convert
 
     def broken(self, output_dir, **options):

@@ -14,7 +14,7 @@ def test_patience_needs_something_to_watch(tiny_folder, tmp_path):
     rows = {"train": [clip(0, ["ទឹក"], "a")], "test": [clip(1, ["ធំ"], "b")]}
     folder = write_dataset(tmp_path / "d", rows)
     config = Config(dataset=str(folder), model=str(tiny_folder), patience=2)
-    with pytest.raises(UserError, match="patience needs a validation split"):
+    with pytest.raises(UserError, match="--patience needs a validation split"):
         training.train(config, tmp_path / "out")
 
 

@@ -47,9 +47,9 @@ def test_previous_text_is_read_and_not_learned(labeller):
     assert made.labels == [IGNORED] * (len(previous) + 1) + plain.labels
 
 
-def test_timestamps_stand_around_each_stretch(labeller):
-    stretches = [Phrase("មួយ", 0.033, 0.5), Phrase("ពីរ", 0.49, 1.0)]
-    labels = labeller.timed(stretches).labels
+def test_timestamps_stand_around_each_phrase(labeller):
+    phrases = [Phrase("មួយ", 0.033, 0.5), Phrase("ពីរ", 0.49, 1.0)]
+    labels = labeller.timed(phrases).labels
     marks = [n for n in names(labeller, labels) if n.startswith("<|") and n[2].isdigit()]
     # In steps of 20 ms, and never backwards.
     assert marks == ["<|0.04|>", "<|0.50|>", "<|0.50|>", "<|1.00|>"]

@@ -11,18 +11,6 @@ from khmer_whisper.examples.collate import Collator, Example
 from khmer_whisper.labels import IGNORED
 from khmer_whisper.loss import LossHead, mean_loss
 
-from .conftest import (
-    sound,
-)
-
-
-@pytest.fixture
-def examples(tiny) -> list[Example]:
-    return [
-        Example(sound(words, seed=i), tiny.labeller.plain(" ".join(words)))
-        for i, words in enumerate([["ទឹក"], ["ឆ្កែ", "ល្អ"], ["ធំ", "ធំ"]])
-    ]
-
 
 @pytest.fixture
 def head(tiny):
@@ -91,15 +79,15 @@ def test_a_frozen_table_gets_no_gradient_and_its_model_the_same(tiny, head, exam
     head.labels = batch.pop("labels")
     tiny.model.train()
     norm = tiny.model.model.decoder.layer_norm.weight
-    found = []
+    gradients_ = []
     for learns in (True, False):
         head.weight.requires_grad_(learns)
         tiny.model.zero_grad()
         mean_loss(tiny.model(**batch), head.labels).backward()
-        found.append(norm.grad.clone())
+        gradients_.append(norm.grad.clone())
     assert head.weight.grad is None
     head.weight.requires_grad_()
-    torch.testing.assert_close(*found)
+    torch.testing.assert_close(*gradients_)
 
 
 def test_the_head_is_put_in_for_training_only(tiny):

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 from transformers import pipeline
@@ -30,8 +31,8 @@ def test_pipeline_generate_and_the_reloaded_model_agree(trained, dataset):
         hypothesis = json.loads(line)["hypothesis"]
         samples = waveform(row)
         assert decode.recognize(whisper, [samples])[0].text == hypothesis
-        heard = pipe({"raw": samples, "sampling_rate": 16_000})["text"]
-        assert heard.strip() == hypothesis
+        text = pipe({"raw": samples, "sampling_rate": 16_000})["text"]
+        assert text.strip() == hypothesis
 
 
 @pytest.mark.parametrize(
@@ -69,3 +70,10 @@ def test_an_english_only_whisper_is_refused(tiny_folder, tmp_path):
 def test_what_is_saved_can_be_read_by_whoever_can_read_the_folder(tiny_folder):
     modes = {path.name: path.stat().st_mode for path in tiny_folder.iterdir()}
     assert modes["model.safetensors"] == modes["config.json"]
+
+
+def test_the_length_of_the_training_clips_stays_with_the_model(tiny, tmp_path):
+    tiny.save(tmp_path / "base")
+    assert models.load(str(tmp_path / "base")).clip_seconds is None
+    replace(tiny, clip_seconds=4.13).save(tmp_path / "tuned")
+    assert models.load(str(tmp_path / "tuned")).clip_seconds == 4.13

@@ -40,10 +40,10 @@ def test_scores_are_those_of_the_predictions(trained, dataset):
     fields = decode.Prediction.__dataclass_fields__
     predictions = [decode.Prediction(**{name: row[name] for name in fields}) for row in rows]
     assert evaluation.score_predictions(predictions) == trained.tuned
-    found = json.loads((trained.folder / "metrics.json").read_text(encoding="utf-8"))
-    assert found["models"]["tuned"]["cer"]["rate"] == trained.tuned.cer.rate
-    assert found["dataset"]["version"].startswith("sha256:")
-    assert found["versions"]["khmercut"]
+    report = json.loads((trained.folder / "metrics.json").read_text(encoding="utf-8"))
+    assert report["models"]["tuned"]["cer"]["rate"] == trained.tuned.cer.rate
+    assert report["dataset"]["version"].startswith("sha256:")
+    assert report["versions"]["khmercut"]
     assert all(row["base"] != row["reference"] for row in rows)
 
 
@@ -100,8 +100,8 @@ def test_a_mixed_training_says_what_it_learned(few, other, plain, tiny_folder, t
     assert record["clips"] == 16
     assert [each["clips"] for each in record["mix"].values()] == [8, 10]
     assert record["mix"][str(other)]["dataset_version"].startswith("sha256:")
-    found = json.loads((tmp_path / "out/metrics.json").read_text(encoding="utf-8"))
-    assert found["seen_recordings"] == ["test0"]
+    report = json.loads((tmp_path / "out/metrics.json").read_text(encoding="utf-8"))
+    assert report["seen_recordings"] == ["test0"]
     card = ModelCard.load(tmp_path / "out/README.md")
     assert card.data.language == ["km", "en"]
     assert f"- {plain.name} (version `sha256:" in card.text

@@ -24,8 +24,8 @@ class Gradients(TrainerCallback):
         self.steps: list[torch.Tensor] = []
 
     def on_pre_optimizer_step(self, args, state, control, model=None, **kwargs) -> None:
-        found = [p.grad.flatten() for p in model.parameters() if p.grad is not None]
-        self.steps.append(torch.cat(found).clone())
+        gradients = [p.grad.flatten() for p in model.parameters() if p.grad is not None]
+        self.steps.append(torch.cat(gradients).clone())
 
 
 def one_step(dataset: Path, folder: Path, batch_size: int = 8, **options):

@@ -92,12 +92,8 @@ def export(
             "quantization": quantization,
             "ctranslate2": ctranslate2.__version__,
             "dataset": describe_source(splits.source) | {"split": split, "clips": len(rows)},
-            "same": result.same,
-            "original": original.scores.as_dict(),
-            "export": exported.scores.as_dict(),
         }
-        text = json.dumps(record, ensure_ascii=False, indent=2) + "\n"
-        (folder / "export.json").write_text(text, encoding="utf-8")
+        _write_record(folder / "export.json", record | _figures(result))
         folder.rename(out)
     return result
 
@@ -158,6 +154,18 @@ def _check(result: Exported, quantization: str) -> None:
             f"{result.folder}: not written: {quantization} costs too much: {figures}; choose "
             "another --quantization"
         )
+
+
+def _figures(result: Exported) -> dict[str, Any]:
+    return {
+        "same": result.same,
+        "original": result.original.scores.as_dict(),
+        "export": result.exported.scores.as_dict(),
+    }
+
+
+def _write_record(path: Path, record: dict[str, Any]) -> None:
+    path.write_text(json.dumps(record, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
 
 
 def _training_dataset(source: Source) -> str:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from khmer_aligned.aligners.base import Aligner
+from khmer_aligned.aligners.base import MMS_NAME, Aligner
 from khmer_aligned.hub.resolve import resolve
 
 MMS = "mms"
-MMS_NAME = "torchaudio MMS_FA"
 # Names for published models. Omnilingual ASR (Meta, 2025) as converted to Wav2Vec2ForCTC.
 PUBLISHED = {
     "omniasr": "aadel4/omniASR-CTC-300M-v2",

@@ -11,6 +11,8 @@ import numpy as np
 from khmer_aligned.schema import SAMPLE_RATE
 from khmer_aligned.text import Span, SpokenWord
 
+MMS_NAME = "torchaudio MMS_FA"  # its weights have one version
+
 
 @dataclass(frozen=True, slots=True)
 class Tokens:

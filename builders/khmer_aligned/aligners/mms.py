@@ -12,8 +12,7 @@ import numpy as np
 import torch
 from torchaudio.pipelines import MMS_FA
 
-from khmer_aligned.aligners import MMS_NAME
-from khmer_aligned.aligners.base import Tokens, spell
+from khmer_aligned.aligners.base import MMS_NAME, Tokens, spell
 from khmer_aligned.aligners.windows import FrontEnd, compute_emissions
 from khmer_aligned.errors import UserError
 from khmer_aligned.text import SpokenWord

@@ -8,7 +8,7 @@ from khmer_aligned import aligners, audio
 from khmer_aligned.alignment.align import Alignment, align
 from khmer_aligned.alignment.thresholds import DEFAULT, Thresholds
 from khmer_aligned.errors import Failed, UserError
-from khmer_aligned.recordings import sources
+from khmer_aligned.recordings.transcripts import read_transcript
 from khmer_aligned.text import Transcript
 
 
@@ -34,7 +34,7 @@ def align_file(
     Raises UserError for a file that cannot be read or aligned.
     """
     waveform = audio.load(Path(recording), name=str(recording))
-    text = Transcript.from_text(sources.read_transcript(Path(transcript)))
+    text = Transcript.from_text(read_transcript(Path(transcript)))
     model = aligners.load(aligner, lag=lag)
     (result,) = align([waveform], [text], model, thresholds)
     if isinstance(result, Failed):

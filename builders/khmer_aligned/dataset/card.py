@@ -2,99 +2,151 @@
 
 from __future__ import annotations
 
-from importlib import resources
+import re
 from pathlib import Path
-from string import Template
 from typing import Any
 
 from datasets import DatasetInfo, SplitDict, SplitInfo
 from datasets.info import DatasetInfosDict
 from datasets.utils.metadata import MetadataConfigs
-from huggingface_hub import DatasetCardData
+from huggingface_hub import DatasetCard, DatasetCardData
 
-from khmer_aligned.aligners import MMS_NAME
-from khmer_aligned.dataset.report import by_seconds
+from khmer_aligned.aligners.licences import note
+from khmer_aligned.dataset.report import Report, reasons_by_seconds
 from khmer_aligned.schema import CLIP_FEATURES, SAMPLE_RATE
 
-_TEMPLATE = "dataset_card.md"
+TITLE = "Khmer aligned speech"
+UNNAMED = "org/khmer-aligned"  # until it is pushed somewhere
+
 _SHOWN_REASONS = 12
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (10**6, "100K<n<1M"))
-_MMS_NOTE = """
-The weights of MMS_FA are licensed CC-BY-NC-4.0: they are for non-commercial use, and whether that
-reaches the time stamps made with them is for the publisher to settle.
-"""
+# What Markdown and HTML would read as markup; an underscore only at the edge of a word.
+_MARKUP = re.compile(r"[\\`*\[\]<>|~&]|(?<!\w)_|_(?!\w)")
 
 
-def fill(report: dict[str, Any], title: str = "Khmer aligned speech") -> str:
-    """The card of a build, `report` as build.json holds it."""
-    splits = report["splits"]
-    clips = sum(own["clips"] for own in splits.values())
-    seconds = sum(own["seconds"] for own in splits.values())
-    config = report["config"]
-    balance = report["balance"]
-    minutes = {k: n / SAMPLE_RATE / 60 for k, n in balance["samples"].items()}
-    characters = balance["characters"]
-    rejected = by_seconds(report)
-    rows = [
-        f"| {reason} | {own['stretches']:,} | {own['seconds'] / 60:,.1f} | {own['characters']:,} |"
-        for reason, own in rejected[:_SHOWN_REASONS]
-    ]
-    if len(rejected) > _SHOWN_REASONS:
-        rows.append(f"| {len(rejected) - _SHOWN_REASONS} further reasons, in build.json | | | |")
-    return Template(_template()).substitute(
-        title=title,
-        size=next((name for limit, name in _SIZES if clips < limit), "n>1M"),
-        layout=_layout(report),
-        clips=f"{clips:,}",
-        hours=f"{seconds / 3600:,.1f} hours" if seconds >= 3600 else f"{seconds / 60:,.1f} minutes",
-        repository="org/khmer-aligned",
-        splits="\n".join(
-            f"| {name} | {own['recordings']:,} | {own['clips']:,} | {own['seconds'] / 60:,.1f} |"
-            for name, own in splits.items()
-        ),
-        aligner=config["aligner"],
-        max_tokens=config["max_tokens"],
-        tokenizer=config["tokenizer"],
-        licence_note=_MMS_NOTE if config["aligner"] == MMS_NAME else "",
-        balance=(
-            f"| audio, minutes | {minutes['in']:,.2f} | {minutes['clips']:,.2f} "
-            f"| {minutes['rejected']:,.2f} |\n"
-            f"| text, characters | {characters['in']:,} | {characters['clips']:,} "
-            f"| {characters['rejected']:,} |"
-        ),
-        rejected="\n".join(rows) or "| nothing | 0 | 0 | 0 |",
+def render_card(report: Report) -> str:
+    """The card of a build, as Markdown with a YAML header."""
+    card = DatasetCard.from_template(
+        _header(report), template_path=str(_template()), **_body(report)
     )
+    return str(card) + "\n"
 
 
-def _layout(report: dict[str, Any]) -> str:
-    """The header's YAML on files, columns and sizes.
+def escape(text: str) -> str:
+    """`text` so that Markdown shows it as it stands, on one line, in a table's cell too."""
+    return _MARKUP.sub(r"\\\g<0>", " ".join(text.split()))
+
+
+def _header(report: Report) -> DatasetCardData:
+    """The YAML: what the Hub searches by, files, columns and sizes.
 
     `datasets` checks what it read against the sizes, and keys its cache of a folder by this
     header alone: without the build's key in it, a folder built anew would be served as it was.
     """
     splits = report["splits"]
-    header = DatasetCardData()
+    clips = _clips(report)
+    header = DatasetCardData(
+        language=["km"],
+        task_categories=["automatic-speech-recognition"],
+        pretty_name=TITLE,
+        size_categories=[next((name for limit, name in _SIZES if clips < limit), "n>1M")],
+        tags=["khmer", "forced-alignment", "whisper"],
+    )
     info = DatasetInfo(
         features=CLIP_FEATURES,
         splits=SplitDict(
             {
-                name: SplitInfo(name, num_bytes=own["bytes"], num_examples=own["clips"])
-                for name, own in splits.items()
+                name: SplitInfo(name, num_bytes=size["bytes"], num_examples=size["clips"])
+                for name, size in splits.items()
             }
         ),
-        download_size=sum(own["stored_bytes"] for own in splits.values()),
-        dataset_size=sum(own["bytes"] for own in splits.values()),
+        download_size=sum(size["stored_bytes"] for size in splits.values()),
+        dataset_size=sum(size["bytes"] for size in splits.values()),
     )
     DatasetInfosDict({"default": info}).to_dataset_card_data(header)
     files = [{"split": name, "path": f"data/{name}-*.parquet"} for name in splits]
     config = {"data_files": files, "description": f"build {report['key']}"}
     MetadataConfigs({"default": config}).to_dataset_card_data(header)
-    return header.to_yaml().strip()
+    return header
 
 
-def _template() -> str:
-    """The template from the wheel, or from the top of a checkout."""
-    packaged = resources.files("khmer_aligned") / _TEMPLATE
-    if packaged.is_file():
-        return packaged.read_text(encoding="utf-8")
-    return (Path(__file__).parents[3] / _TEMPLATE).read_text(encoding="utf-8")
+def _body(report: Report) -> dict[str, Any]:
+    """The variables of the template."""
+    config = report["config"]
+    seconds = sum(size["seconds"] for size in report["splits"].values())
+    return {
+        "title": TITLE,
+        "repository": UNNAMED,
+        "clips": f"{_clips(report):,}",
+        "hours": f"{seconds / 3600:,.1f} hours"
+        if seconds >= 3600
+        else f"{_minutes(seconds)} minutes",
+        "splits": [
+            {
+                "name": name,
+                "recordings": f"{size['recordings']:,}",
+                "clips": f"{size['clips']:,}",
+                "minutes": _minutes(size["seconds"]),
+            }
+            for name, size in report["splits"].items()
+        ],
+        "aligner": escape(config["aligner"]),
+        "max_labels": config["max_labels"],
+        "tokenizer": escape(config["tokenizer"]),
+        "licence_note": escape(note(report["aligner_licence"])),
+        "balance": _balance_rows(report),
+        "rejected": _reason_rows(report),
+    }
+
+
+def _balance_rows(report: Report) -> list[dict[str, str]]:
+    audio, text = report["balance"]["samples"], report["balance"]["characters"]
+
+    def minutes(samples: int) -> str:
+        return f"{samples / SAMPLE_RATE / 60:,.2f}"
+
+    return [
+        {
+            "name": "audio, minutes",
+            "total": minutes(audio["in"]),
+            "clips": minutes(audio["clips"]),
+            "rejected": minutes(audio["rejected"]),
+        },
+        {
+            "name": "text, characters",
+            "total": f"{text['in']:,}",
+            "clips": f"{text['clips']:,}",
+            "rejected": f"{text['rejected']:,}",
+        },
+    ]
+
+
+def _reason_rows(report: Report) -> list[dict[str, str]]:
+    reasons = reasons_by_seconds(report)
+    rows = [
+        {
+            "reason": escape(name),
+            "stretches": f"{reason['stretches']:,}",
+            "minutes": _minutes(reason["seconds"]),
+            "characters": f"{reason['characters']:,}",
+        }
+        for name, reason in reasons[:_SHOWN_REASONS]
+    ]
+    if len(reasons) > _SHOWN_REASONS:
+        rows.append({"reason": f"{len(reasons) - _SHOWN_REASONS} further reasons, in build.json"})
+    return rows or [{"reason": "nothing", "stretches": "0", "minutes": "0", "characters": "0"}]
+
+
+def _clips(report: Report) -> int:
+    return sum(size["clips"] for size in report["splits"].values())
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds / 60:,.1f}"
+
+
+def _template() -> Path:
+    """dataset_card.md: in an installed package, else at the top of the checkout."""
+    package = Path(__file__).parents[1]
+    shipped = package / "dataset_card.md"
+    return shipped if shipped.is_file() else package.parents[1] / "dataset_card.md"

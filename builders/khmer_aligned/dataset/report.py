@@ -4,33 +4,83 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypedDict
 
 from khmer_aligned.errors import UserError
 from khmer_aligned.schema import SAMPLE_RATE
 
+UNITS = ("samples", "characters")  # of audio, of raw transcript
+
 _SHOWN_REASONS = 10
-_UNITS = ("samples", "characters")
+
+Balance = TypedDict("Balance", {"in": int, "clips": int, "rejected": int})
 
 
-def balance(tallies: list[dict[str, Any]]) -> dict[str, Any]:
-    """What came in against what came out, of all shards; the build fails where they differ."""
+class Reason(TypedDict):
+    """What was rejected for one reason."""
+
+    stretches: int
+    seconds: float
+    characters: int
+
+
+class SplitSize(TypedDict):
+    """What a split holds."""
+
+    recordings: int
+    clips: int
+    seconds: float
+    bytes: int  # uncompressed
+    stored_bytes: int
+
+
+class Totals(TypedDict):
+    """What all shards took in, and what became of it."""
+
+    balance: dict[str, Balance]  # by the unit
+    rejected: dict[str, Reason]  # by the reason
+
+
+class Report(Totals):
+    """What build.json holds."""
+
+    key: str  # a hash of the next three
+    source: dict[str, str]
+    config: dict[str, Any]
+    versions: dict[str, str]
+    aligner_licence: str  # of its weights; `unknown` where nobody says
+    splits: dict[str, SplitSize]
+
+
+@dataclass(frozen=True)
+class Tally:
+    """What one shard took in and gave: its counts, and its lines of rejected.jsonl.
+
+    counts: clips, and for each of UNITS what came in (`samples`), what is in clips
+    (`clip_samples`) and what was rejected (`rejected_samples`).
+    """
+
+    counts: dict[str, int]
+    rejections: list[str]
+
+
+def sum_tallies(tallies: Sequence[Tally]) -> Totals:
+    """The balance of all shards; an error where what came in differs from what came out.
+
+    Raises UserError where nothing became a clip.
+    """
     total: Counter[str] = Counter()
-    reasons: dict[str, Counter[str]] = {}
     for tally in tallies:
-        total.update(tally["counts"])
-        for line in tally["rejections"]:
-            row = json.loads(line)
-            own = reasons.setdefault(row["reason"], Counter())
-            own["stretches"] += 1
-            own["seconds"] += (row["end"] or 0) - (row["start"] or 0)
-            own["characters"] += len(row["text"])
-    for unit in _UNITS:
-        went = total[f"clip_{unit}"] + total[f"rejected_{unit}"]
-        if total[unit] != went:
-            raise RuntimeError(f"{total[unit]} {unit} came in and {went} came out: a fault here")
+        total.update(tally.counts)
+    reasons = _count_reasons(tallies)
+    for unit in UNITS:
+        out = total[f"clip_{unit}"] + total[f"rejected_{unit}"]
+        if total[unit] != out:
+            raise RuntimeError(f"{total[unit]} {unit} came in and {out} came out: a fault here")
     if total["clips"] == 0:
-        worst = max(reasons.items(), key=lambda item: item[1]["characters"])[0]
+        worst = max(reasons, key=lambda reason: reasons[reason]["characters"])
         raise UserError(f"nothing became a clip; most of the text was rejected for: {worst}")
     return {
         "balance": {
@@ -39,35 +89,48 @@ def balance(tallies: list[dict[str, Any]]) -> dict[str, Any]:
                 "clips": total[f"clip_{unit}"],
                 "rejected": total[f"rejected_{unit}"],
             }
-            for unit in _UNITS
+            for unit in UNITS
         },
-        "rejected": {
-            reason: {name: round(n, 2) for name, n in own.items()}
-            for reason, own in sorted(reasons.items())
-        },
+        "rejected": reasons,
     }
 
 
-def by_seconds(report: dict[str, Any]) -> list[tuple[str, dict[str, float]]]:
-    """The reasons of a report, that which took most audio first."""
+def _count_reasons(tallies: Sequence[Tally]) -> dict[str, Reason]:
+    reasons: dict[str, Reason] = {}
+    for tally in tallies:
+        for line in tally.rejections:
+            row = json.loads(line)
+            empty: Reason = {"stretches": 0, "seconds": 0.0, "characters": 0}
+            reason = reasons.setdefault(row["reason"], empty)
+            reason["stretches"] += 1
+            reason["seconds"] += (row["end"] or 0) - (row["start"] or 0)
+            reason["characters"] += len(row["text"])
+    for reason in reasons.values():
+        reason["seconds"] = round(reason["seconds"], 2)
+    return dict(sorted(reasons.items()))
+
+
+def reasons_by_seconds(report: Totals) -> list[tuple[str, Reason]]:
+    """The reasons of a report, the one that took most audio first."""
     return sorted(report["rejected"].items(), key=lambda item: -item[1]["seconds"])
 
 
-def summary(report: dict[str, Any]) -> str:
+def summary(report: Report) -> str:
     """A build's numbers as a table for the screen."""
     lines = [f"{'split':<12}{'recordings':>11}{'clips':>8}{'minutes':>9}"]
-    for name, own in report["splits"].items():
-        minutes = own["seconds"] / 60
-        lines.append(f"{name:<12}{own['recordings']:>11,}{own['clips']:>8,}{minutes:>9,.1f}")
-    audio, text = (report["balance"][unit] for unit in _UNITS)
+    for name, size in report["splits"].items():
+        minutes = size["seconds"] / 60
+        lines.append(f"{name:<12}{size['recordings']:>11,}{size['clips']:>8,}{minutes:>9,.1f}")
+    audio, text = (report["balance"][unit] for unit in UNITS)
     lines.append(
         f"kept {audio['clips'] / audio['in']:.1%} of {audio['in'] / SAMPLE_RATE / 60:,.1f} minutes "
         f"and {text['clips'] / text['in']:.1%} of {text['in']:,} characters; "
         "not kept, each with its reason in rejected.jsonl:"
     )
-    reasons = by_seconds(report)
-    for reason, own in reasons[:_SHOWN_REASONS]:
-        lines.append(f"{own['stretches']:>6,} x {own['seconds'] / 60:>7,.1f} min  {reason}")
+    reasons = reasons_by_seconds(report)
+    for name, reason in reasons[:_SHOWN_REASONS]:
+        minutes = reason["seconds"] / 60
+        lines.append(f"{reason['stretches']:>6,} x {minutes:>7,.1f} min  {name}")
     if len(reasons) > _SHOWN_REASONS:
         lines.append(f"{'':>6}   and {len(reasons) - _SHOWN_REASONS} further reasons")
     return "\n".join(lines)

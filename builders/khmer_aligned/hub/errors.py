@@ -1,4 +1,4 @@
-"""What goes wrong between here and the Hub, as one line with a way out."""
+"""Errors of the Hub's clients, as one line with a way out."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ def address(endpoint: str, repo_type: str, repo_id: str) -> str:
 def plain_errors(
     repo_id: str, repo_type: str, endpoint: str, revision: str | None = None
 ) -> Iterator[None]:
-    """Raise `UserError` for whatever of the clients' errors the user can mend.
+    """Raise `UserError` in place of those of the clients' errors that the user can mend.
 
-    The clients' own messages may quote signed addresses: only what the Hub itself said, and
-    status codes, are passed on.
+    The clients' own messages may quote signed addresses: only the Hub's message and the status
+    code are passed on.
     """
     try:
         yield
@@ -82,24 +82,26 @@ def _reason(
         case OSError() if error.filename:
             return f"{error.filename}: {error.strerror}"
         case ValueError() if str(error).startswith(_LFS_REFUSAL):
-            said = " ".join(str(error).removeprefix(_LFS_REFUSAL).strip(": ").split())
-            return f"{repo_id}: {endpoint} does not take the files: {said}"
+            answer = " ".join(str(error).removeprefix(_LFS_REFUSAL).strip(": ").split())
+            return f"{repo_id}: {endpoint} does not take the files: {answer}"
     return None
 
 
 def _refusal(error: HfHubHTTPError, repo_id: str, endpoint: str) -> str:
     status = error.response.status_code
-    said = " ".join((error.server_message or "").split())
-    said = f" ({said})" if said else ""
+    message = " ".join((error.server_message or "").split())
+    detail = f" ({message})" if message else ""
     if status == 401:
         return f"{endpoint} does not accept the token: run `hf auth login`, or correct HF_TOKEN"
     if status == 403:
-        return f"{repo_id}: the token has no permission to do this{said}; use one with write access"
+        return (
+            f"{repo_id}: the token has no permission to do this{detail}; use one with write access"
+        )
     if status == 412:
         return f"{repo_id} was changed by somebody else meanwhile; nothing published, try again"
     if status == 429 or status >= 500:
         return (
-            f"{repo_id}: {endpoint} answered {status}{said}; try again later:"
+            f"{repo_id}: {endpoint} answered {status}{detail}; try again later:"
             " only what is missing will be uploaded"
         )
-    return f"{repo_id}: {endpoint} refused with {status}{said}"
+    return f"{repo_id}: {endpoint} refused with {status}{detail}"

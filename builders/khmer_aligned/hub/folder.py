@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from collections.abc import Iterable
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Literal
@@ -61,16 +62,24 @@ def _visible(name: str) -> bool:
 
 
 def checked_files(folder: Path, repo_type: RepoType) -> dict[str, Path]:
+    """`published_files` of a whole dataset or model; UserError says why it is none."""
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder")
     files = published_files(folder)
     for pattern in REQUIRED[repo_type]:
         if not any(folder.glob(pattern)):
             raise UserError(f"{folder} is not a {repo_type} folder: it has no {pattern}")
-    shards: dict[tuple[str, str], dict[int, set[int]]] = {}
     for name in files:
         if any(fnmatch(Path(name).name, pattern) for pattern in PICKLES):
             raise UserError(f"{folder / name} is a pickle: save it as safetensors, or remove it")
+    _check_shards(folder, files)
+    return files
+
+
+def _check_shards(folder: Path, names: Iterable[str]) -> None:
+    """Raises UserError where shards of one set are missing, or two sets are mixed."""
+    shards: dict[tuple[str, str], dict[int, set[int]]] = {}
+    for name in names:
         if match := _SHARD.fullmatch(name):
             counts = shards.setdefault((match["stem"], match["ending"]), {})
             counts.setdefault(int(match["count"]), set()).add(int(match["index"]))
@@ -85,9 +94,9 @@ def checked_files(folder: Path, repo_type: RepoType) -> dict[str, Path]:
         if missing := sorted(set(range(count)) - present):
             name = f"{stem}-{missing[0]:05d}-of-{count:05d}{ending}"
             raise UserError(f"{folder} is incomplete: {name} is missing; finish it first")
-    return files
 
 
 def sha256(path: Path) -> str:
+    """The hash of a file's content, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -22,7 +22,7 @@ from khmer_aligned.hub.errors import address, plain_errors
 from khmer_aligned.hub.folder import MANAGED, RepoType, checked_files, sha256
 from khmer_aligned.hub.resolve import stored_token
 
-# Where the cards tell how the repository is used.
+# Where the cards show how the repository is used.
 _NAMED = re.compile(
     r'(?<=load_dataset\(")[^"]*(?="\))'
     r'|(?<=pipeline\("automatic-speech-recognition", ")[^"]*(?="\))'
@@ -71,37 +71,106 @@ def publish(
             "no Hugging Face token: run `hf auth login`, or set HF_TOKEN, and try again"
         )
     _name_in_card(files["README.md"], repo_id)
-    api = HfApi(token=token)
-    with plain_errors(repo_id, repo_type, api.endpoint):
-        head = _existing_or_new(api, repo_id, repo_type, private)
-        remote = {
-            entry.path: entry
-            for entry in api.list_repo_tree(
-                repo_id, recursive=True, revision=head, repo_type=repo_type
-            )
-            if isinstance(entry, RepoFile)
-        }
-        changed = _changed(files, remote, repo_id)
-        stale = [
-            name for name in remote if MANAGED[repo_type].fullmatch(name) and name not in files
-        ]
-        tagged = _tagged_commit(api, repo_id, repo_type, tag)
-        if tagged is not None and (tagged != head or changed or stale):
+    repository = _Repository(HfApi(token=token), repo_id, repo_type)
+    with plain_errors(repo_id, repo_type, repository.api.endpoint):
+        head = repository.find_or_create(private)
+        changes = _compare(files, repository.files(head), repository)
+        tagged = repository.tagged_commit(tag)
+        if tagged is not None and (tagged != head or changes):
             raise UserError(
                 f"{repo_id}: the tag {tag} already names commit {tagged[:12]}, which holds"
                 " something else; choose another tag"
             )
-        if changed or stale:
-            head = _commit(api, repo_id, repo_type, head, changed, stale, message)
+        if changes:
+            head = repository.commit(head, changes, message)
         if tag is not None and tagged is None:
-            api.create_tag(repo_id, tag=tag, revision=head, repo_type=repo_type)
+            repository.api.create_tag(repo_id, tag=tag, revision=head, repo_type=repo_type)
     return Published(
-        url=address(api.endpoint, repo_type, repo_id),
+        url=address(repository.api.endpoint, repo_type, repo_id),
         commit=head,
-        uploaded=tuple(changed),
-        skipped=tuple(name for name in files if name not in changed),
-        deleted=tuple(stale),
+        uploaded=tuple(changes.uploads),
+        skipped=tuple(name for name in files if name not in changes.uploads),
+        deleted=tuple(changes.deletions),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Changes:
+    """What the repository lacks, and what a loader would pick up there of an earlier build."""
+
+    uploads: dict[str, Path]  # by their names in the repository
+    deletions: list[str]
+
+    def __bool__(self) -> bool:
+        return bool(self.uploads or self.deletions)
+
+
+@dataclass(frozen=True, slots=True)
+class _Repository:
+    """A repository on the Hub; its methods raise the client's errors."""
+
+    api: HfApi
+    id: str
+    type: RepoType
+
+    def find_or_create(self, private: bool) -> str:
+        """The head commit of the repository, which is created where it is missing."""
+        try:
+            info = self.api.repo_info(self.id, repo_type=self.type)
+        except RepositoryNotFoundError:
+            self._create(private)
+            info = self.api.repo_info(self.id, repo_type=self.type)
+        if private and not info.private:
+            raise UserError(
+                f"{self.id} exists and is public: make it private in its settings on"
+                f" {self.api.endpoint}, or publish without asking for private"
+            )
+        assert info.sha is not None  # a repository begins with a commit
+        return info.sha
+
+    def _create(self, private: bool) -> None:
+        try:
+            # None leaves the choice to the organisation, whose default may be private.
+            self.api.create_repo(self.id, repo_type=self.type, private=private or None)
+        except HfHubHTTPError as error:
+            if error.response.status_code in (403, 404):
+                owner = self.id.split("/")[0]
+                raise UserError(
+                    f"{self.id} cannot be created: there is no organisation or user {owner} on"
+                    f" {self.api.endpoint}, or this token may not create repositories there"
+                ) from error
+            raise
+
+    def files(self, head: str) -> dict[str, RepoFile]:
+        """The files at a commit by their names."""
+        tree = self.api.list_repo_tree(self.id, recursive=True, revision=head, repo_type=self.type)
+        return {entry.path: entry for entry in tree if isinstance(entry, RepoFile)}
+
+    def tagged_commit(self, tag: str | None) -> str | None:
+        """The commit that the tag names; None where there is no such tag."""
+        if tag is None:
+            return None
+        refs = self.api.list_repo_refs(self.id, repo_type=self.type)
+        return next((ref.target_commit for ref in refs.tags if ref.name == tag), None)
+
+    def commit(self, head: str, changes: _Changes, message: str) -> str:
+        """Upload, then commit onto `head` whatever changes; returns the new head."""
+        if "README.md" in changes.uploads:  # before hours of uploading, not after
+            _check_header(changes.uploads["README.md"], self.type)
+        additions = [CommitOperationAdd(name, path) for name, path in changes.uploads.items()]
+        if additions:
+            # Without a .gitignore of its own, one in the repository would drop files silently.
+            self.api.preupload_lfs_files(
+                self.id, additions, repo_type=self.type, free_memory=False, gitignore_content=""
+            )
+        deletions = [CommitOperationDelete(name, is_folder=False) for name in changes.deletions]
+        return self.api.create_commit(
+            self.id,
+            [*additions, *deletions],
+            commit_message=message,
+            repo_type=self.type,
+            parent_commit=head,
+        ).oid
 
 
 def _check_repo_id(repo_id: str) -> None:
@@ -119,40 +188,18 @@ def _name_in_card(card: Path, repo_id: str) -> None:
         card.write_text(named, encoding="utf-8", errors="surrogateescape")
 
 
-def _existing_or_new(api: HfApi, repo_id: str, repo_type: RepoType, private: bool) -> str:
-    """The head commit of the repository, which is created where it is missing."""
+def _check_header(card: Path, repo_type: RepoType) -> None:
     try:
-        info = api.repo_info(repo_id, repo_type=repo_type)
-    except RepositoryNotFoundError:
-        try:
-            # None leaves the choice to the organisation, whose default may be private.
-            api.create_repo(repo_id, repo_type=repo_type, private=private or None)
-        except HfHubHTTPError as error:
-            if error.response.status_code in (403, 404):
-                owner = repo_id.split("/")[0]
-                raise UserError(
-                    f"{repo_id} cannot be created: there is no organisation or user {owner} on"
-                    f" {api.endpoint}, or this token may not create repositories there"
-                ) from error
-            raise
-        info = api.repo_info(repo_id, repo_type=repo_type)
-    if private and not info.private:
-        raise UserError(
-            f"{repo_id} exists and is public: make it private in its settings on {api.endpoint},"
-            " or publish without asking for private"
-        )
-    return info.sha
+        RepoCard.load(card).validate(repo_type)
+    except (ValueError, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"{card}: the Hub refuses its header: {reason}") from None
 
 
-def _tagged_commit(api: HfApi, repo_id: str, repo_type: RepoType, tag: str | None) -> str | None:
-    if tag is None:
-        return None
-    refs = api.list_repo_refs(repo_id, repo_type=repo_type)
-    return next((ref.target_commit for ref in refs.tags if ref.name == tag), None)
-
-
-def _changed(files: dict[str, Path], remote: dict[str, RepoFile], repo_id: str) -> dict[str, Path]:
-    """The files that the repository does not hold as they are; those of equal size are read."""
+def _compare(
+    files: dict[str, Path], remote: dict[str, RepoFile], repository: _Repository
+) -> _Changes:
+    """What a commit has to change; of the files, those of equal size are read."""
     same_size = {
         name: path
         for name, path in files.items()
@@ -160,49 +207,18 @@ def _changed(files: dict[str, Path], remote: dict[str, RepoFile], repo_id: str) 
     }
     same = set()
     total = sum(remote[name].size for name in same_size)
-    title = f"Comparing with {repo_id}"
+    title = f"Comparing with {repository.id}"
     with tqdm(total=total, unit="B", unit_scale=True, desc=title, disable=not total) as bar:
         for name, path in same_size.items():
             lfs = remote[name].lfs
             if (sha256(path) == lfs.sha256) if lfs else (_git_sha1(path) == remote[name].blob_id):
                 same.add(name)
             bar.update(remote[name].size)
-    return {name: path for name, path in files.items() if name not in same}
+    uploads = {name: path for name, path in files.items() if name not in same}
+    managed = MANAGED[repository.type]
+    return _Changes(uploads, [n for n in remote if managed.fullmatch(n) and n not in files])
 
 
 def _git_sha1(path: Path) -> str:
     content = path.read_bytes()
     return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
-
-
-def _commit(
-    api: HfApi,
-    repo_id: str,
-    repo_type: RepoType,
-    head: str,
-    changed: dict[str, Path],
-    stale: list[str],
-    message: str,
-) -> str:
-    if "README.md" in changed:  # before hours of uploading, not after
-        try:
-            RepoCard.load(changed["README.md"]).validate(repo_type)
-        except (ValueError, yaml.YAMLError) as error:
-            reason = " ".join(str(error).split())
-            raise UserError(
-                f"{changed['README.md']}: the Hub refuses its header: {reason}"
-            ) from None
-    additions = [CommitOperationAdd(name, path) for name, path in changed.items()]
-    if additions:
-        # Without a .gitignore of its own, one in the repository would drop files silently.
-        api.preupload_lfs_files(
-            repo_id, additions, repo_type=repo_type, free_memory=False, gitignore_content=""
-        )
-    deletions = [CommitOperationDelete(name, is_folder=False) for name in stale]
-    return api.create_commit(
-        repo_id,
-        [*additions, *deletions],
-        commit_message=message,
-        repo_type=repo_type,
-        parent_commit=head,
-    ).oid

@@ -10,8 +10,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import datasets
-from datasets.exceptions import DatasetsError
 from huggingface_hub import HfApi, get_token
 from huggingface_hub.errors import HFValidationError
 from huggingface_hub.utils import validate_repo_id
@@ -55,9 +53,9 @@ class Source:
 
     @property
     def identity(self) -> str:
-        """The name to write down: `org/name@commit`, or a folder's own name and its version.
+        """The name for records: `org/name@commit`, or a folder's name and its version.
 
-        Where on this machine the folder lies is nobody's business.
+        It does not tell where on this machine the folder lies.
         """
         if self.revision is not None:
             return self.pinned
@@ -103,6 +101,10 @@ def load(source: Source, name: str, **options: Any) -> Any:
 
     Raises `UserError` where there is no such dataset or subset, or its files cannot be read.
     """
+    # They take seconds to import, and naming a model or publishing needs none of them.
+    import datasets
+    from datasets.exceptions import DatasetsError
+
     try:
         return datasets.load_dataset(
             source.path, source.subset, revision=source.revision, **options
@@ -117,6 +119,7 @@ def load(source: Source, name: str, **options: Any) -> Any:
 
 
 def stored_token() -> str | None:
+    """The token of HF_TOKEN or `hf auth login`; UserError for one that no Hub can have given."""
     token = get_token()
     # The HTTP client would quote a token that it cannot send in its complaint.
     if token is not None and not re.fullmatch(r"[\x21-\x7e]+", token):

@@ -18,7 +18,7 @@ from khmer_aligned.schema import RECORDING_FEATURES
 
 @dataclass
 class RecordingsConfig(datasets.BuilderConfig):
-    """What `sources.find` found."""
+    """The fields of a `sources.Corpus`."""
 
     source: str = ""
     kind: str = ""
@@ -34,11 +34,13 @@ class Recordings(datasets.GeneratorBasedBuilder):
     def __init__(
         self, *args: Any, source: str, corpus: sources.Corpus | None = None, **options: Any
     ) -> None:
-        # The cache is keyed by what is given here and never looks at the files: without the hash
-        # it would serve yesterday's rows of recordings that were changed today.
+        """`corpus` is what `sources.find(source)` gave, where that was called already."""
         corpus = corpus or sources.find(source)
-        given = {"source": corpus.name, "kind": corpus.kind, "content": corpus.content}
-        super().__init__(*args, **given, **options)
+        # The cache's key is made of these values and never of the files: without the hash it
+        # would serve yesterday's rows of recordings that were changed today.
+        super().__init__(
+            *args, source=corpus.name, kind=corpus.kind, content=corpus.content, **options
+        )
 
     def _info(self) -> datasets.DatasetInfo:
         return datasets.DatasetInfo(features=RECORDING_FEATURES)
@@ -50,9 +52,9 @@ class Recordings(datasets.GeneratorBasedBuilder):
         corpus = sources.Corpus(self.config.source, self.config.kind, self.config.content)
         for index, recording in enumerate(sources.read(corpus)):
             row = asdict(recording)
-            held = isinstance(recording.audio, bytes)
-            row["audio"] = {
-                "bytes": recording.audio if held else None,
-                "path": None if held or recording.audio is None else str(recording.audio),
-            }
+            audio = recording.audio
+            if isinstance(audio, bytes):
+                row["audio"] = {"bytes": audio, "path": None}
+            else:
+                row["audio"] = {"bytes": None, "path": None if audio is None else str(audio)}
             yield f"{index:09d}", row

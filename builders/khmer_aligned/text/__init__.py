@@ -1,9 +1,10 @@
 """Khmer text at every level: canonical, spoken, in words, romanized, with spans all the way."""
 
+from khmer_aligned.text.breaks import Break
 from khmer_aligned.text.normalize import NORMALIZER_VERSION, normalize
 from khmer_aligned.text.scoring import scoring_form
 from khmer_aligned.text.spans import Span
-from khmer_aligned.text.transcript import Ambiguity, Break, SpokenWord, Transcript
+from khmer_aligned.text.transcript import Ambiguity, SpokenWord, Transcript
 from khmer_aligned.text.verbalize import readings, verbalize
 from khmer_aligned.text.words import SEGMENTER, words
 

@@ -15,11 +15,13 @@ def main(text: str) -> None:
     click.echo(f"raw        {text}")
     click.echo(f"canonical  {transcript.canonical}")
     click.echo(f"spoken     {transcript.spoken}\n")
-    other = {
-        each.first: [" ".join(word.text for word in reading) for reading in each.readings[1:]]
-        for each in transcript.ambiguities
+    alternatives = {
+        ambiguity.first: [
+            " ".join(word.text for word in reading) for reading in ambiguity.readings[1:]
+        ]
+        for ambiguity in transcript.ambiguities
     }
-    click.echo("| raw span | raw | spoken word | letters | break after | read also |")
+    click.echo("| raw span | raw | spoken word | letters | break after | alternatives |")
     click.echo("|---|---|---|---|---|---|")
     for k, word in enumerate(transcript.words):
         start, end = word.span
@@ -29,7 +31,7 @@ def main(text: str) -> None:
             word.text,
             word.romanized or "*",
             word.break_after.name.lower(),
-            "; ".join(other.get(k, ())),
+            "; ".join(alternatives.get(k, ())),
         )
         click.echo(f"| {' | '.join(cell.replace('|', '¦') for cell in cells)} |")
 

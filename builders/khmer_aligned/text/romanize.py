@@ -15,17 +15,17 @@ LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz'")
 
 @cache
 def _uroman() -> Uroman:
-    from uroman import Uroman  # takes seconds to load: only when something is romanized
+    from uroman import Uroman  # takes seconds to load, so only when a word is romanized
 
     return Uroman()
 
 
 @lru_cache(maxsize=1 << 17)
 def romanize(word: str) -> tuple[str, tuple[Span, ...]]:
-    """The letters of one word and, for each of them, its span in the word.
+    """The letters of one word and the span in the word of each letter.
 
-    Word by word, so that the letters depend on the word alone (uroman looks at its neighbours).
-    No letter at all, as of an emoji, is `("", ())`.
+    Words are romanized one by one, because uroman's letters depend on the words around. A word
+    without letters, such as an emoji, gives `("", ())`.
 
     Source: Hermjakob, May, Knight, "Out-of-the-box Universal Romanization Tool uroman", ACL 2018.
     """

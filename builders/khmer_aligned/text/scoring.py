@@ -1,4 +1,4 @@
-"""The form in which two texts are compared: nothing that cannot be heard decides an error rate."""
+"""The form in which two texts are compared: only what can be heard decides an error rate."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from khmer_aligned.text.verbalize import verbalize
 def scoring_form(text: str) -> str:
     """`text` canonical and verbalized, in lower case, without spaces, punctuation and symbols.
 
-    Letters, combining marks and numerals stay: every one of them is said.
+    Letters, combining marks and numerals stay: all of them are spoken.
     """
     spoken = verbalize(text).lower()
     return "".join(char for char in spoken if unicodedata.category(char)[0] in "LMN")

@@ -2,30 +2,40 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from khmer_aligned.text.numbers import Reading
 
-_DOLLAR: tuple[Reading, ...] = (("ដុល្លារ",), ("ដុល្លារ", "អាមេរិក"))
-_US_DOLLAR: tuple[Reading, ...] = (("ដុល្លារ", "អាមេរិក"), ("ដុល្លារ",))
 
-# sign or code -> (names, the hundredth where there is one in use)
-CURRENCIES: dict[str, tuple[tuple[Reading, ...], str | None]] = {
-    "៛": ((("រៀល",),), None),
-    "KHR": ((("រៀល",),), None),
-    "$": (_DOLLAR, "សេន"),
-    "US$": (_US_DOLLAR, "សេន"),
-    "USD": (_US_DOLLAR, "សេន"),
-    "€": ((("អឺរ៉ូ",),), "សេន"),
-    "EUR": ((("អឺរ៉ូ",),), "សេន"),
-    "฿": ((("បាត",),), None),
-    "THB": ((("បាត",),), None),
-    "£": ((("ផោន",),), "ផិននី"),
-    "GBP": ((("ផោន",),), "ផិននី"),
-    "¥": ((("យ៉េន",), ("យ័ន",)), None),
-    "₫": ((("ដុង",),), None),
-    "VND": ((("ដុង",),), None),
-    "₩": ((("វ៉ុន",),), None),
-    "₭": ((("គីប",),), None),
-    "₹": ((("រូពី",),), None),
+class Currency(NamedTuple):
+    names: tuple[Reading, ...]  # the default first
+    hundredth: str | None = None  # name of the hundredth, where one is in use
+
+
+_DOLLAR = Currency((("ដុល្លារ",), ("ដុល្លារ", "អាមេរិក")), "សេន")
+_US_DOLLAR = Currency((("ដុល្លារ", "អាមេរិក"), ("ដុល្លារ",)), "សេន")
+_EURO = Currency((("អឺរ៉ូ",),), "សេន")
+_POUND = Currency((("ផោន",),), "ផិននី")
+
+# By sign or code.
+CURRENCIES: dict[str, Currency] = {
+    "៛": Currency((("រៀល",),)),
+    "KHR": Currency((("រៀល",),)),
+    "$": _DOLLAR,
+    "US$": _US_DOLLAR,
+    "USD": _US_DOLLAR,
+    "€": _EURO,
+    "EUR": _EURO,
+    "฿": Currency((("បាត",),)),
+    "THB": Currency((("បាត",),)),
+    "£": _POUND,
+    "GBP": _POUND,
+    "¥": Currency((("យ៉េន",), ("យ័ន",))),
+    "₫": Currency((("ដុង",),)),
+    "VND": Currency((("ដុង",),)),
+    "₩": Currency((("វ៉ុន",),)),
+    "₭": Currency((("គីប",),)),
+    "₹": Currency((("រូពី",),)),
 }
 
 UNITS: dict[str, Reading] = {
@@ -110,7 +120,7 @@ OPERATORS: dict[str, Reading] = {
     "≈": ("ប្រហែល",),
 }
 
-# By themselves.
+# Without a number.
 SIGNS: dict[str, tuple[Reading, ...]] = {
     "%": (("ភាគរយ",),),
     "‰": (("ភាគ", "ពាន់"),),
@@ -123,7 +133,7 @@ SIGNS: dict[str, tuple[Reading, ...]] = {
     "។ល។": (("ល៉ៈ",), ("ជា", "ដើម"), ("ល",)),
 }
 
-# Letters without their dots -> readings. Other dotted letters are said one by one.
+# Letters without their dots -> readings. Other dotted letters are read one by one.
 ABBREVIATIONS: dict[str, tuple[Reading, ...]] = {
     "គស": (("គ្រិស្តសករាជ",),),
     "ពស": (("ពុទ្ធសករាជ",),),

@@ -4,20 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from khmer_whisper.examples.collate import Collator, Example, log_mel, stack
+from khmer_whisper.examples.collate import Collator, log_mel, stack
 from khmer_whisper.labels import IGNORED
-
-from ..conftest import (
-    sound,
-)
-
-
-@pytest.fixture
-def examples(tiny) -> list[Example]:
-    return [
-        Example(sound(words, seed=i), tiny.labeller.plain(" ".join(words)))
-        for i, words in enumerate([["ទឹក"], ["ឆ្កែ", "ល្អ"], ["ធំ", "ធំ"]])
-    ]
 
 
 @pytest.mark.parametrize("n", (1, 160, 161, 16_001, 31_800, 31_801, 32_000))

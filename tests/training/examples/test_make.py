@@ -3,38 +3,16 @@
 import numpy as np
 import pytest
 
-from khmer_whisper.config import Config
 from khmer_whisper.examples import data
 from khmer_whisper.examples.data import Splits
-from khmer_whisper.examples.fitting import select_fitting
 from khmer_whisper.examples.make import split_phrases
-from khmer_whisper.examples.mix import Clips, Key, Part
+from khmer_whisper.examples.mix import Key
 from khmer_whisper.labels import IGNORED
 
 from ..conftest import (
     WORD_SECONDS,
-    clip,
-    write_dataset,
 )
-
-
-@pytest.fixture(scope="module")
-def recording(tmp_path_factory):
-    """Four clips of one recording, the last far from the others, and one of another."""
-    rows = [
-        clip(0, ["ទឹក"], "a", start=0.0, end=0.4),
-        clip(1, ["ឆ្កែ"], "a", start=0.6, end=1.0),
-        clip(2, ["ល្អ", "ធំ"], "a", start=1.0, end=1.8),
-        clip(3, ["ធំ"], "a", start=9.0, end=9.4),
-        clip(4, ["ទឹក"], "b", start=9.5, end=9.9),
-    ]
-    folder = write_dataset(tmp_path_factory.mktemp("recording"), {"train": rows})
-    return data.load(str(folder))
-
-
-def clips_of(splits: Splits, tiny, **options) -> Clips:
-    config = Config(dataset="d", **options)
-    return Clips([Part("d", select_fitting(splits, "train", tiny, config.text))], tiny, config)
+from .conftest import clips_of
 
 
 def examples(splits: Splits, tiny, **options) -> list:
@@ -72,12 +50,12 @@ def test_timestamps_tell_where_each_joined_clip_stands(recording, tiny):
 
 def test_previous_text_comes_from_the_same_recording(recording, tiny):
     prompted = examples(recording, tiny, previous_text=1.0)
-    said = []
+    prompts = []
     for example in prompted:
         learned_from = example.labels.labels.index(tiny.labeller.language)
         assert set(example.labels.labels[:learned_from]) <= {IGNORED}
-        said.append(tiny.labeller.decode(example.labels.inputs[:learned_from]))
-    assert said == ["", "ទឹក", "ឆ្កែ", "", ""]
+        prompts.append(tiny.labeller.decode(example.labels.inputs[:learned_from]))
+    assert prompts == ["", "ទឹក", "ឆ្កែ", "", ""]
 
 
 def test_no_example_outgrows_the_model(dataset, tiny):
@@ -102,9 +80,9 @@ def spoken_clip(pause: float, **changes) -> dict:
 
 
 def test_a_clip_is_split_into_the_phrases_of_its_speaker():
-    found = split_phrases(spoken_clip(pause=0.3), "text")
-    assert [s.text for s in found] == ["ទៅផ្សារ", "ទិញត្រី។", "ទៅផ្ទះ"]
-    times = [time for s in found for time in (s.start, s.end)]
+    phrases = split_phrases(spoken_clip(pause=0.3), "text")
+    assert [s.text for s in phrases] == ["ទៅផ្សារ", "ទិញត្រី។", "ទៅផ្ទះ"]
+    times = [time for s in phrases for time in (s.start, s.end)]
     assert times == pytest.approx([0.0, 0.4, 0.8, 1.2, 1.2, 1.6])
     # A space that nobody pauses at ends no phrase; a sentence does.
     assert [s.text for s in split_phrases(spoken_clip(0.0), "text")] == ["ទៅផ្សារ ទិញត្រី។", "ទៅផ្ទះ"]
@@ -112,13 +90,13 @@ def test_a_clip_is_split_into_the_phrases_of_its_speaker():
 
 def test_a_clip_read_otherwise_stays_whole():
     other = spoken_clip(0.3)
-    other["words"][0]["text"] = "ទើប"  # the aligner heard another reading
+    other["words"][0]["text"] = "ទើប"  # aligned with another reading
     for row in (other, spoken_clip(0.3, words=[])):
-        found = split_phrases(row, "text")
-        assert [s.text for s in found] == [row["text"]]
-    assert (found[0].start, found[0].end) == (0.0, 1.8)
-    found = split_phrases(spoken_clip(0.3, text="...", words=[]), "text")
-    assert [s.text for s in found] == ["..."]
+        phrases = split_phrases(row, "text")
+        assert [s.text for s in phrases] == [row["text"]]
+    assert (phrases[0].start, phrases[0].end) == (0.0, 1.8)
+    phrases = split_phrases(spoken_clip(0.3, text="...", words=[]), "text")
+    assert [s.text for s in phrases] == ["..."]
 
 
 def test_numbers_stand_in_their_phrase_as_they_are_written(tiny):

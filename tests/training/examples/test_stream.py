@@ -99,8 +99,8 @@ def test_a_stream_is_learned_scored_and_never_put_on_disk(
     written = sum(path.stat().st_size for path in cache.rglob("*") if path.is_file())
     assert written < 1_000  # of 37 clips, each 5,000 bytes or more
     assert sorted(clip.id for clip in result.left_out) == ["train1-00005", "train5-00020"]
-    found = json.loads((tmp_path / "out/metrics.json").read_text(encoding="utf-8"))
-    assert found["seen_recordings"] == []
+    report = json.loads((tmp_path / "out/metrics.json").read_text(encoding="utf-8"))
+    assert report["seen_recordings"] == []
     # The scores are those of the same clips, loaded.
     whisper = training.models.load(str(tmp_path / "out"))
     loaded = evaluation.evaluate(whisper, data.load(str(streamed)))

@@ -93,12 +93,12 @@ def test_projected_wer_is_close_to_the_true_one(rate):
     with (SHARED / "data/keosaly/metadata.csv").open(encoding="utf-8", newline="") as file:
         spaced = [row["transcription"].split() for row in csv.DictReader(file)]
     spaced = random.Random(1).sample(spaced, 500)
-    said = [[word for word in map(scoring_form, words) if word] for words in spaced]
-    letters = sorted({letter for words in said for word in words for letter in word})
+    references = [[word for word in map(scoring_form, words) if word] for words in spaced]
+    letters = sorted({letter for words in references for word in words for letter in word})
     generator = random.Random(0)
 
     def spoiled(words: list[str]) -> list[str]:
-        units = [[*word] for word in words]  # a unit: what stands for one character said
+        units = [[*word] for word in words]  # what replaces each character of the reference
         for word in units:
             for i, letter in enumerate(word):
                 while generator.random() < rate:
@@ -110,8 +110,10 @@ def test_projected_wer_is_close_to_the_true_one(rate):
                     word[i] = letter
         return ["".join(word) for word in units]
 
-    heard = [spoiled(words) for words in said]
-    truth = jiwer.process_words([" ".join(w) for w in said], [" ".join(w) for w in heard])
-    found = projected_words(["".join(w) for w in said], ["".join(w) for w in heard])
-    projected = found.errors.sum() / found.totals.sum()
+    hypotheses = [spoiled(words) for words in references]
+    truth = jiwer.process_words(
+        [" ".join(w) for w in references], [" ".join(w) for w in hypotheses]
+    )
+    counts = projected_words(["".join(w) for w in references], ["".join(w) for w in hypotheses])
+    projected = counts.errors.sum() / counts.totals.sum()
     assert projected == pytest.approx(truth.wer, rel=0.03)

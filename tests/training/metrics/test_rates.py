@@ -7,14 +7,16 @@ from khmer_whisper.metrics import compare, score
 
 
 def corpus(clips: int, rate: float, seed: int) -> tuple[list[str], list[str]]:
-    said_by, heard_by = random.Random(seed), random.Random(seed + 1)
+    chooser, recognizer = random.Random(seed), random.Random(seed + 1)
     words = ["ខ្ញុំ", "ទៅ", "ផ្សារ", "ទឹក", "ម្ដាយ", "សាលា", "សៀវភៅ", "ល្អ", "ធំ", "ឆ្កែ"]
     references, hypotheses = [], []
     for _ in range(clips):
-        said = said_by.choices(words, k=6)
-        references.append("".join(said))
+        clip_words = chooser.choices(words, k=6)
+        references.append("".join(clip_words))
         hypotheses.append(
-            "".join(heard_by.choice(words) if heard_by.random() < rate else w for w in said)
+            "".join(
+                recognizer.choice(words) if recognizer.random() < rate else w for w in clip_words
+            )
         )
     return references, hypotheses
 

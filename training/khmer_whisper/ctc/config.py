@@ -22,7 +22,7 @@ class CtcConfig:
     Raises UserError for a value out of its bounds.
     """
 
-    dataset: str = option("", "Aligned dataset, or one of audio and text, by Hub id or folder.")
+    dataset: str = ""  # aligned, or of audio and text; a Hub id or a folder
     model: str = option(
         "",
         "What to start from, by Hub id or folder: a self-supervised encoder, a CTC model, or a "

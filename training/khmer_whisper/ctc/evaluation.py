@@ -39,6 +39,17 @@ class Judgement:
     def letter_error_rate(self) -> float:
         return self.errors / max(1, self.letters)
 
+    def summary(self) -> str:
+        """The figures in a line."""
+        line = f"letter error rate {self.letter_error_rate:.1%} on {self.clips} clips"
+        if self.lag is None or self.median is None or self.percentile90 is None:
+            return line
+        return (
+            f"{line}; word starts against the dataset's {1000 * self.lag:+.0f} ms, without that "
+            f"half within {1000 * self.median:.0f} ms and 90 % within "
+            f"{1000 * self.percentile90:.0f} ms"
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Aligned:

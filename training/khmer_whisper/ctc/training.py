@@ -11,7 +11,6 @@ from pathlib import Path
 import torch
 import transformers
 from datasets import Dataset
-from tqdm import tqdm
 
 from khmer_aligned.aligners.ctc import CtcAligner
 from khmer_aligned.aligners.licences import licence
@@ -190,17 +189,3 @@ def _write_records(
     write_whole(out / "metrics.json", json.dumps(metrics, ensure_ascii=False, indent=2) + "\n")
     write_whole(out / "training.toml", inputs.config.toml(provenance))
     write_card(out)
-    if judgement:
-        tqdm.write(summary(judgement))
-
-
-def summary(judgement: Judgement) -> str:
-    """The figures in a line or two."""
-    line = f"letter error rate {judgement.letter_error_rate:.1%} on {judgement.clips} clips"
-    if judgement.lag is None or judgement.median is None or judgement.percentile90 is None:
-        return line
-    return (
-        f"{line}; word starts against the dataset's: {1000 * judgement.lag:+.0f} ms, without that "
-        f"half within {1000 * judgement.median:.0f} ms and 90 % within "
-        f"{1000 * judgement.percentile90:.0f} ms"
-    )

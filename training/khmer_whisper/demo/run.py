@@ -77,7 +77,7 @@ def _build(dataset: Path) -> None:
     _title("All recordings, aligned, cut into clips and judged, as a dataset")
     _command(
         "khmer-aligned", "build", RECORDINGS, dataset,
-        "--aligner", ALIGNER, "--tokenizer", WHISPER, "--max-tokens", MAX_LABELS,
+        "--aligner", ALIGNER, "--tokenizer", WHISPER, "--max-labels", MAX_LABELS,
     )  # fmt: skip
 
 
