@@ -1,6 +1,6 @@
 """Aligners trained with and without label priors, frame targets and limited delay: their times.
 
-    python tests/benchmarks/bench_train_aligner.py train DATASET OUT [--epochs N]
+    python tests/benchmarks/bench_train_aligner.py train DATASET OUT [--lag SECONDS] [--epochs N]
     python tests/benchmarks/bench_train_aligner.py judge OUT LABELLED STAND_IN
 
 `train` trains all the variants on a built DATASET side by side, on one GPU where there is one, and
@@ -11,7 +11,9 @@ the aligner that the dataset was built with, and prints a table: nothing is take
 
 from __future__ import annotations
 
+import itertools
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -20,6 +22,8 @@ from pathlib import Path
 
 import click
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / name) for name in ("builders", "training", "tests")]
@@ -52,18 +56,27 @@ def main() -> None:
 
 
 @main.command()
-@click.argument("dataset")
+@click.argument("dataset", type=click.Path(path_type=Path, exists=True))
 @click.argument("out", type=click.Path(path_type=Path))
+@click.option("--lag", default=0.0, help="Seconds that DATASET's word times are late.")
 @click.option("--epochs", default=18.0)
 @click.option("--batch-size", default=32)
 @click.option("--workers", default=2, help="Processes that read clips, of each training.")
 @click.option("--seconds", default=500, help="Trainings that are not done then are ended.")
 def train(
-    dataset: str, out: Path, epochs: float, batch_size: int, workers: int, seconds: int
+    dataset: Path,
+    out: Path,
+    lag: float,
+    epochs: float,
+    batch_size: int,
+    workers: int,
+    seconds: int,
 ) -> None:
     """Train the variants side by side."""
     out.mkdir(parents=True, exist_ok=True)
     work = Path(os.environ.get("TMPDIR", "/tmp")) / "bench_train_aligner"
+    shutil.rmtree(work, ignore_errors=True)
+    _copy_earlier(dataset, work / "dataset", lag)
     began = time.monotonic()
     path = os.pathsep.join(str(ROOT / name) for name in ("builders", "training"))
     environment = os.environ | {
@@ -74,7 +87,7 @@ def train(
     for name, settings in VARIANTS.items():
         folder = work / name.replace(" ", "_")
         config = settings | {
-            "dataset": dataset,
+            "dataset": str(work / "dataset"),
             "epochs": epochs,
             "batch_size": batch_size,
             "workers": workers,
@@ -103,6 +116,22 @@ def train(
             for folder in folders:
                 _halve(folder)
                 archive.add(folder, folder.name)
+
+
+def _copy_earlier(dataset: Path, copy: Path, lag: float) -> None:
+    """A built dataset with the word times of all its clips earlier by `lag` seconds."""
+    (copy / "data").mkdir(parents=True)
+    shutil.copy(dataset / "README.md", copy)
+    for path in (dataset / "data").glob("*.parquet"):
+        table = pq.read_table(path)
+        words = table["words"].to_pylist()
+        for word in itertools.chain.from_iterable(words):
+            word["start"], word["end"] = (max(0.0, word[k] - lag) for k in ("start", "end"))
+        place = table.schema.get_field_index("words")
+        column = pa.array(words, type=table.schema.field("words").type)
+        pq.write_table(
+            table.set_column(place, table.schema.field("words"), column), copy / "data" / path.name
+        )
 
 
 def _halve(folder: Path) -> None:

@@ -151,7 +151,7 @@ def _on_whisper(source: Source, options: dict[str, Any]) -> WhisperForCTC:
         "pad_token_id": BLANK,
         "bos_token_id": None,
         "eos_token_id": None,
-        "decoder_start_token_id": None,
+        "decoder_start_token_id": BLANK,
         "suppress_tokens": None,
         "begin_suppress_tokens": None,
     }
