@@ -69,7 +69,7 @@ def test_greedy_tokens_are_nearly_those_of_the_words(aligned, aligner):
         (None, " \ufeff\n", "the transcript is empty"),
         (None, "☺ ☺", "the transcript holds nothing that .* can spell"),
         (160, None, "10 ms of audio are too short"),
-        (2 * SAMPLE_RATE, None, r"\d+ frames cannot hold \d+ labels"),
+        (2 * SAMPLE_RATE, None, r"\d+ frames cannot hold \d+ tokens"),
     ],
 )
 def test_one_that_cannot_be_aligned_costs_its_neighbours_nothing(

@@ -158,7 +158,7 @@ def test_everything_bad_is_named_with_its_reason(built):
     for row in rejected:
         reasons.setdefault(row["recording"], []).append(row["reason"])
     expected = {
-        "crowded": "labels",
+        "crowded": "tokens",
         "short": "10 ms of audio are too short",
         "silence": "silent",
         "no-text": "no-text.txt is missing",
