@@ -2,11 +2,13 @@
 
     python tests/benchmarks/bench_train_aligner.py train DATASET OUT [--lag SECONDS] [--epochs N]
     python tests/benchmarks/bench_train_aligner.py judge OUT LABELLED STAND_IN
+    python tests/benchmarks/bench_train_aligner.py compare BUILD BUILD
 
 `train` trains all the variants on a built DATASET side by side, on one GPU where there is one, and
 writes them, in half precision, into two archives in OUT. `judge` aligns the sentences in LABELLED
 (../shared/data/keosaly_labelled), joined to recordings of some minutes, with each of them and with
 the aligner that the dataset was built with, and prints a table: nothing is taken off any time.
+`compare` says what a second build with another aligner changes.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ import subprocess
 import sys
 import tarfile
 import time
+from difflib import SequenceMatcher
 from pathlib import Path
 
 import click
@@ -204,6 +207,57 @@ def _row(name: str, folder: Path, parts: list) -> str:
     return (
         f"| {name} | {errors / letters:.1%} | {len(off):,} | {1000 * bias:+.0f} | {median:.0f} "
         f"| {high:.0f} | {np.mean(np.abs(off) > 0.1):.1%} | {free:.0f} | {free_high:.0f} |"
+    )
+
+
+@main.command()
+@click.argument("before", type=click.Path(path_type=Path, exists=True))
+@click.argument("after", type=click.Path(path_type=Path, exists=True))
+def compare(before: Path, after: Path) -> None:
+    """Print what a second build of the same recordings changes: clips lost, gained and moved."""
+    first, second = _words_of(before), _words_of(after)
+    common = first.keys() & second.keys()
+    moved = np.concatenate([_moved(first[name], second[name]) for name in sorted(common)])
+    print(
+        f"recordings with clips: {len(first):,} before, {len(second):,} after; "
+        f"{len(first.keys() - common):,} lost, {len(second.keys() - common):,} gained"
+    )
+    words = [sum(map(len, build.values())) for build in (first, second)]
+    print(f"words in clips: {words[0]:,} before, {words[1]:,} after, {len(moved):,} in both")
+    off = np.abs(moved - np.median(moved))
+    print(
+        f"their starts moved by {1000 * np.median(moved):+.0f} ms; from that, half by at most "
+        f"{1000 * np.percentile(off, 50):.0f} ms, 90 % by {1000 * np.percentile(off, 90):.0f} ms, "
+        f"{np.mean(off > 0.1):.1%} by more than 100 ms"
+    )
+
+
+def _words_of(folder: Path) -> dict[str, list[tuple[str, float]]]:
+    """Of each recording the words in its clips, in order, each with its start in seconds."""
+    columns = ["recording", "start", "words"]
+    rows = [
+        row
+        for path in sorted((folder / "data").glob("*.parquet"))
+        for row in pq.read_table(path, columns=columns).to_pylist()
+    ]
+    words: dict[str, list[tuple[str, float]]] = {}
+    for row in sorted(rows, key=lambda row: (row["recording"], row["start"])):
+        words.setdefault(row["recording"], []).extend(
+            (word["text"], row["start"] + word["start"]) for word in row["words"]
+        )
+    return words
+
+
+def _moved(before: list[tuple[str, float]], after: list[tuple[str, float]]) -> np.ndarray:
+    """Seconds by which the words that both builds have start later in the second."""
+    texts = [[text for text, _ in words] for words in (before, after)]
+    blocks = SequenceMatcher(None, *texts, autojunk=False).get_matching_blocks()
+    return np.array(
+        [
+            after[block.b + k][1] - before[block.a + k][1]
+            for block in blocks
+            for k in range(block.size)
+        ]
     )
 
 
