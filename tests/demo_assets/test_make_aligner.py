@@ -3,8 +3,8 @@
 import itertools
 
 import pytest
-from demo_assets import make_aligner
 
+from demo_assets import make_aligner
 from khmer_whisper.ctc.examples import frame_targets
 
 from .conftest import reading_of

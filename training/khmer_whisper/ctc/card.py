@@ -69,7 +69,7 @@ def write_card(folder: Path) -> None:
 
 def _figures(metrics: dict) -> str:
     if not metrics["split"]:
-        return "The dataset has no test split: nothing was measured."
+        return "Nothing was measured: the dataset has no test split."
     lines = [
         f"On {metrics['clips']} clips of the {metrics['split']} split:",
         "",

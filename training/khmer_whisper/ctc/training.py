@@ -183,7 +183,7 @@ def _write_records(
     }
     if inputs.base:
         provenance["model_version"] = inputs.base.version
-    metrics = {"split": split, "dataset": splits.source.identity}
+    metrics = {"split": split if judgement else None, "dataset": splits.source.identity}
     if judgement:
         metrics |= asdict(judgement) | {"letter_error_rate": judgement.letter_error_rate}
     write_whole(out / "metrics.json", json.dumps(metrics, ensure_ascii=False, indent=2) + "\n")
