@@ -116,9 +116,15 @@ def train(
 @main.command("train-aligner")
 @click.argument("dataset")
 @click.argument("out", type=click.Path(path_type=Path, file_okay=False))
+@click.option(
+    "--config",
+    "config_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A TOML file with these options as keys, such as the training.toml of an aligner.",
+)
 @options_of(CtcConfig)
 @quiet
-def train_aligner(dataset: str, out: Path, **options: Any) -> None:
+def train_aligner(dataset: str, out: Path, config_file: Path | None, **options: Any) -> None:
     """Train a CTC aligner over Khmer characters on DATASET and write the folder OUT.
 
     DATASET is one that khmer-aligned has built, whose word times are learned, too, or any of audio
@@ -128,8 +134,10 @@ def train_aligner(dataset: str, out: Path, **options: Any) -> None:
     from khmer_whisper.ctc.training import train_aligner as run
 
     given = {name: value for name, value in options.items() if value is not None}
+    given["dataset"] = dataset
+    config = CtcConfig.read(config_file, **given) if config_file else CtcConfig(**given)
     try:
-        result = run(CtcConfig(dataset=dataset, **given), out)
+        result = run(config, out)
     except KeyboardInterrupt:
         click.echo("stopped: the same command goes on from the last checkpoint", err=True)
         raise

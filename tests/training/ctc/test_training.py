@@ -162,3 +162,13 @@ def _interrupt(*_):
 def test_what_makes_no_sense_is_one_line(options, words):
     with pytest.raises(UserError, match=words):
         CtcConfig(**({"dataset": "x"} | options))
+
+
+def test_a_record_is_read_back_with_changes(tmp_path):
+    config = CtcConfig(dataset="x", epochs=3, priors=0)
+    (tmp_path / "training.toml").write_text(config.toml({"steps": 7}), encoding="utf-8")
+    assert CtcConfig.read(tmp_path / "training.toml") == config
+    assert CtcConfig.read(tmp_path / "training.toml", seed=1).seed == 1
+    (tmp_path / "wrong.toml").write_text('dataset = "x"\nepoch = 3\n', encoding="utf-8")
+    with pytest.raises(UserError, match="unknown key 'epoch'; known: epochs"):
+        CtcConfig.read(tmp_path / "wrong.toml")

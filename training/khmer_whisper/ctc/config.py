@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import tomli_w
 
 from khmer_aligned.errors import UserError
 from khmer_aligned.options import check_options, option
-from khmer_whisper.config import PROVENANCE
+from khmer_whisper.config import PROVENANCE, read_table, read_values
 
 # Of a model from scratch, and of one that has learned speech before.
 SCRATCH_RATE, TUNING_RATE = 2e-3, 1e-4
@@ -84,6 +85,11 @@ class CtcConfig:
         if self.freeze and not self.model:
             raise UserError("--freeze needs a --model whose encoder has learned something")
 
+    @classmethod
+    def read(cls, path: Path, **overrides: Any) -> CtcConfig:
+        """Read a TOML file, such as the training.toml of an aligner; `overrides` replace values."""
+        return cls(**read_values(cls, read_table(path) | overrides, str(path)))
+
     def toml(self, provenance: dict[str, Any] | None = None) -> str:
-        """The configuration in TOML; `provenance` goes into a table of its own."""
+        """Write TOML that `read` takes; `provenance` goes into a table that `read` skips."""
         return tomli_w.dumps(asdict(self) | ({PROVENANCE: provenance} if provenance else {}))
