@@ -45,7 +45,7 @@ ROOMS: dict[str, list[set[str]]] = {
         {"export", "inputs", "trainer"},
         {"checkpoints", "model_folder"},
         {"warm_rows"},
-        {"training"},
+        {"training", "ctc"},
         {"api", "demo"},
         {"cli", ""},
         {"worker"},  # what the launcher starts, by its name
@@ -54,6 +54,8 @@ ROOMS: dict[str, list[set[str]]] = {
 # What training may use of the builders.
 SHARED_ROOMS = {
     "text",
+    "aligners",
+    "alignment",
     "schema",
     "errors",
     "options",

@@ -5,7 +5,6 @@ import re
 import pytest
 import yaml
 
-from khmer_aligned.aligners import MMS_NAME
 from khmer_aligned.dataset.card import escape, render_card
 
 
@@ -17,6 +16,7 @@ def a_report(**changes):
         "source": {"kind": "pairs", "content": "abc"},
         "config": {"aligner": "mine@sha256:1", "tokenizer": "whisper@2", "max_labels": 96},
         "versions": {},
+        "aligner_licence": "Apache-2.0",
         "balance": {"samples": unit, "characters": unit},
         "rejected": {},
         "splits": {"train": size},
@@ -77,7 +77,8 @@ def test_the_header_is_yaml_with_the_files_and_the_key():
     assert header["dataset_info"]["download_size"] == 5
 
 
-def test_the_licence_of_mms_is_named_where_it_was_used():
-    config = a_report()["config"]
-    assert "CC-BY-NC-4.0" not in render_card(a_report())
-    assert "CC-BY-NC-4.0" in render_card(a_report(config=config | {"aligner": MMS_NAME}))
+def test_the_licence_of_the_aligner_is_named_and_what_follows_from_it():
+    assert "weights are licensed Apache-2.0." in render_card(a_report())
+    card = render_card(a_report(aligner_licence="CC-BY-NC-4.0"))
+    assert "licensed CC-BY-NC-4.0: they are for non-commercial use" in card
+    assert "weights is not known" in render_card(a_report(aligner_licence="unknown"))

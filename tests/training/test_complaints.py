@@ -207,7 +207,9 @@ def test_evaluation_does_not_tell_the_decoder_the_text(dataset, tiny, tmp_path, 
     # The recognized text decides, not what the decoder predicts after the right text.
     right = iter(rows["text"][:])
     monkeypatch.setattr(
-        decode, "recognize", lambda _, waves: [decode.Recognized(next(right), False, 1) for _ in waves]
+        decode,
+        "recognize",
+        lambda _, waves: [decode.Recognized(next(right), False, 1) for _ in waves],
     )
     assert trainer.evaluate()["eval_cer"] == 0
 

@@ -7,13 +7,14 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, ParamSpec
+from typing import TYPE_CHECKING, Any, ParamSpec
 
 import click
 
 from khmer_aligned.console import Console, options_of
 from khmer_aligned.errors import Failed, UserError
 from khmer_whisper.config import Config, Mixed
+from khmer_whisper.ctc.config import CtcConfig
 
 if TYPE_CHECKING:
     from khmer_whisper.transcription import Form
@@ -111,6 +112,39 @@ def train(
         from khmer_whisper.launch import leave_group
 
         leave_group()
+
+
+@main.command("train-aligner")
+@click.argument("dataset")
+@click.argument("out", type=click.Path(path_type=Path, file_okay=False))
+@click.option(
+    "--config",
+    "config_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A TOML file with these options as keys, such as the training.toml of an aligner.",
+)
+@options_of(CtcConfig)
+@quiet
+def train_aligner(dataset: str, out: Path, config_file: Path | None, **options: Any) -> None:
+    """Train a CTC aligner over Khmer characters on DATASET and write the folder OUT.
+
+    DATASET is one that khmer-aligned has built, whose word times are learned, too, or any of audio
+    and text. OUT is what --aligner of khmer-aligned takes. Started again after an interruption
+    with the same options, it goes on where it was.
+    """
+    from khmer_whisper.ctc.training import train_aligner as run
+
+    given = {name: value for name, value in options.items() if value is not None}
+    given["dataset"] = dataset
+    config = CtcConfig.read(config_file, **given) if config_file else CtcConfig(**given)
+    try:
+        result = run(config, out)
+    except KeyboardInterrupt:
+        click.echo("stopped: the same command goes on from the last checkpoint", err=True)
+        raise
+    if result.judgement:
+        click.echo(f"{result.split} split: {result.judgement.summary()}")
+    click.echo(f"\nAligner: {out}")
 
 
 @main.command()

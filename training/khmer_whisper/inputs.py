@@ -42,7 +42,8 @@ def load_inputs(config: Config) -> Inputs:
     """Load model and datasets. Raises UserError when there is nothing to learn from or score on."""
     splits = data.load(config.dataset, streaming=config.streaming)
     mixed = [
-        data.load(part.name, streaming=config.streaming, language=part.language)
+        # It is learned from and never scored on.
+        data.load(part.name, streaming=config.streaming, language=part.language, only_train=True)
         for part in config.mix
     ]
     whisper = models.load(config.model)

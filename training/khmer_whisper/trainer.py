@@ -66,7 +66,8 @@ class WhisperTrainer(Seq2SeqTrainer):
         self.model_accepts_loss_kwargs = False
         self.pop_callback(PrinterCallback)
         self.add_callback(SetEpoch(self.sampler))
-        self.progress = Progress(mean_seconds(clips.parts), config)
+        clips_per_step = config.batch_size * config.accumulation
+        self.progress = Progress(mean_seconds(clips.parts) * clips_per_step)
         self.add_callback(self.progress)
         if self.is_world_process_zero():
             self.add_callback(Curves(SummaryWriter(str(folder.parent / "runs"))))

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from khmer_aligned import aligners
 from khmer_aligned.clips.labels import LabelCounter
 from khmer_aligned.clips.make import MakeClips
 from khmer_aligned.dataset.card import render_card
@@ -100,6 +101,7 @@ def _run(plan: Plan, work: Path, out: Path) -> Report:
         "source": plan.identity["source"],
         "config": plan.identity["config"],
         "versions": plan.identity["versions"],
+        "aligner_licence": aligners.licence(config.aligner),
         "balance": totals["balance"],
         "rejected": totals["rejected"],
         "splits": sizes,

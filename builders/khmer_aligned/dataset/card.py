@@ -11,7 +11,7 @@ from datasets.info import DatasetInfosDict
 from datasets.utils.metadata import MetadataConfigs
 from huggingface_hub import DatasetCard, DatasetCardData
 
-from khmer_aligned.aligners import MMS_NAME
+from khmer_aligned.aligners.licences import note
 from khmer_aligned.dataset.report import Report, reasons_by_seconds
 from khmer_aligned.schema import CLIP_FEATURES, SAMPLE_RATE
 
@@ -93,7 +93,7 @@ def _body(report: Report) -> dict[str, Any]:
         "aligner": escape(config["aligner"]),
         "max_labels": config["max_labels"],
         "tokenizer": escape(config["tokenizer"]),
-        "non_commercial": config["aligner"] == MMS_NAME,
+        "licence_note": escape(note(report["aligner_licence"])),
         "balance": _balance_rows(report),
         "rejected": _reason_rows(report),
     }

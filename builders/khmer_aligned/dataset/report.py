@@ -50,6 +50,7 @@ class Report(Totals):
     source: dict[str, str]
     config: dict[str, Any]
     versions: dict[str, str]
+    aligner_licence: str  # of its weights; `unknown` where nobody says
     splits: dict[str, SplitSize]
 
 
