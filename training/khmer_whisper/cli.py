@@ -277,19 +277,9 @@ def extend(
 
     if not files and not dataset:
         raise click.UsageError("nothing to learn from: give --text or --dataset")
-    done = run(model, out, files, dataset, tokens, keep)
-    click.echo(
-        f"{done.tokens} tokens of Khmer in place of {', '.join(map(str.title, done.scripts))}\n"
-        f"{done.after:.2f} tokens a character of this text, {done.before:.2f} before\n"
-        f"{done.proof.same_ids} tokens have their ids, all special ones among them\n"
-        f"unchanged: {', '.join(map(str.title, done.proof.unchanged))}"
-    )
-    for script, (before, after) in done.proof.changed.items():
-        click.echo(f"changed: {script.title()}, {before} tokens of a sample before, {after} after")
-    click.echo(
-        f"\nModel folder: {out}\n"
-        f"Next: khmer-whisper train DATASET OUT --model {out} --warm-rows 500"
-    )
+    click.echo(str(run(model, out, files, dataset, tokens, keep)))
+    click.echo(f"\nModel folder: {out}")
+    click.echo(f"Next: khmer-whisper train DATASET OUT --model {out} --warm-rows 500")
 
 
 @main.command()

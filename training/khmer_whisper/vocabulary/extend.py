@@ -35,6 +35,19 @@ class Extended:
     before: float  # tokens a character of the text that was learned from
     after: float
 
+    def __str__(self) -> str:
+        lines = [
+            f"{self.tokens} tokens of Khmer in place of {_titles(self.scripts)}",
+            f"{self.after:.2f} tokens a character of this text, {self.before:.2f} before",
+            f"{self.proof.same_ids} tokens have their ids, all special ones among them",
+            f"unchanged: {_titles(self.proof.unchanged)}",
+        ]
+        for script, (before, after) in self.proof.changed.items():
+            lines.append(
+                f"changed: {script.title()}, {before} tokens of a sample before, {after} after"
+            )
+        return "\n".join(lines)
+
 
 def extend(
     name: str,
@@ -151,3 +164,7 @@ def _texts(files: Sequence[Path], dataset: str | None) -> Iterator[str]:
             raise UserError(f"{dataset}: has no train split to learn from")
         for part in splits.columns("train", ["text"]):
             yield from (text for text in part["text"] if text)
+
+
+def _titles(scripts: Sequence[str]) -> str:
+    return ", ".join(script.title() for script in scripts)
