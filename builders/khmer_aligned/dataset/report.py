@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Any, TypedDict
 
 from khmer_aligned.errors import UserError
+from khmer_aligned.dataset.rights import Rights
+from khmer_aligned.dataset.statistics import Statistics
 from khmer_aligned.schema import SAMPLE_RATE
 
 UNITS = ("samples", "characters")  # of audio, of raw transcript
@@ -51,6 +53,9 @@ class Report(Totals):
     config: dict[str, Any]
     versions: dict[str, str]
     splits: dict[str, SplitSize]
+    statistics: Statistics
+    rights: Rights
+    files: dict[str, str]  # the sha256 of each file of clips
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,9 @@ from khmer_aligned.errors import UserError
 _MARKUP = re.compile(r"[\\`*\[\]<>|~&]|(?<!\w)_|_(?!\w)")
 _HEADER = re.compile(r"\A\ufeff?---[ \t]*\r?\n(.*?)^---[ \t]*\r?\n", re.DOTALL | re.MULTILINE)
 _LICENCE = re.compile(r"^license:[^\n]*\n", re.MULTILINE)
+_PRETTY_NAME = re.compile(r"^pretty_name:[^\n]*\n", re.MULTILINE)
+_SENTENCE = re.compile(r"^Licence: .*$", re.MULTILINE)
+_HEADING = re.compile(r"^# (.*)$", re.MULTILINE)
 
 UNKNOWN = "unknown"
 # Those that people give speech, and what they ask of a user. The Hub knows more: KNOWN.
@@ -26,16 +29,18 @@ USUAL = {
     "mit": "name the author; usual for weights",
     UNKNOWN: "the rights are not settled, and the card says so",
 }
-KNOWN = frozenset(USUAL) | frozenset(
-    """
-    afl-3.0 agpl-3.0 artistic-2.0 bigscience-openrail-m bsd bsd-2-clause bsd-3-clause bsl-1.0 cc
-    c-uda cc-by-2.0 cc-by-2.5 cc-by-3.0 cc-by-nc-2.0 cc-by-nc-3.0 cc-by-nc-nd-3.0 cc-by-nc-nd-4.0
-    cc-by-nc-sa-2.0 cc-by-nc-sa-3.0 cc-by-nc-sa-4.0 cc-by-nd-4.0 cc-by-sa-3.0 cdla-permissive-1.0
-    cdla-permissive-2.0 cdla-sharing-1.0 ecl-2.0 epl-1.0 epl-2.0 eupl-1.1 eupl-1.2 gfdl gpl gpl-2.0
-    gpl-3.0 isc lgpl lgpl-2.1 lgpl-3.0 mpl-2.0 ms-pl odbl odc-by ofl-1.1 openrail openrail++ osl-3.0
-    pddl unlicense wtfpl zlib
-    """.split()
-)
+# fmt: off
+KNOWN = frozenset(USUAL) | {
+    "afl-3.0", "agpl-3.0", "artistic-2.0", "bigscience-openrail-m", "bsd", "bsd-2-clause",
+    "bsd-3-clause", "bsl-1.0", "c-uda", "cc", "cc-by-2.0", "cc-by-2.5", "cc-by-3.0",
+    "cc-by-nc-2.0", "cc-by-nc-3.0", "cc-by-nc-nd-3.0", "cc-by-nc-nd-4.0", "cc-by-nc-sa-2.0",
+    "cc-by-nc-sa-3.0", "cc-by-nc-sa-4.0", "cc-by-nd-4.0", "cc-by-sa-3.0", "cdla-permissive-1.0",
+    "cdla-permissive-2.0", "cdla-sharing-1.0", "ecl-2.0", "epl-1.0", "epl-2.0", "eupl-1.1",
+    "eupl-1.2", "gfdl", "gpl", "gpl-2.0", "gpl-3.0", "isc", "lgpl", "lgpl-2.1", "lgpl-3.0",
+    "mpl-2.0", "ms-pl", "odbl", "odc-by", "ofl-1.1", "openrail", "openrail++", "osl-3.0",
+    "pddl", "unlicense", "wtfpl", "zlib",
+}
+# fmt: on
 
 
 def escape(text: str) -> str:
@@ -66,15 +71,40 @@ def usual() -> str:
     return ", ".join(f"{name} ({meaning})" for name, meaning in USUAL.items())
 
 
-def set_licence(card: Path, licence: str) -> None:
-    """Write the licence into a card's header, in place of the one before."""
-    text = card.read_text(encoding="utf-8", errors="surrogateescape")
+def licence_sentence(licence: str | None) -> str:
+    """The line of a card's text on its licence, which `set_licence` replaces."""
+    if licence is None:
+        return "Licence: none is stated yet; publishing asks for one."
+    if licence == UNKNOWN:
+        return "Licence: unknown. The rights are not settled: ask their holders before you use it."
+    return f"Licence: {licence}."
+
+
+def read_title(card: Path) -> str | None:
+    """The first heading of a card."""
+    match = _HEADING.search(card.read_text(encoding="utf-8", errors="replace"))
+    return match[1].strip() if match else None
+
+
+def set_licence(text: str, licence: str) -> str:
+    """`text`, a card, with the licence in its header and in its line on it."""
+    text = _SENTENCE.sub(licence_sentence(licence), text)
     match = _HEADER.match(text)
     line = f"license: {licence}\n"
     if match is None:
-        changed = f"---\n{line}---\n{text}"
-    else:
-        header = _LICENCE.sub("", match[1])
-        changed = f"---\n{line}{header}---\n{text[match.end() :]}"
-    if changed != text:
-        card.write_text(changed, encoding="utf-8", errors="surrogateescape")
+        return f"---\n{line}---\n{text}"
+    if _LICENCE.search(match[1]):
+        return f"---\n{_LICENCE.sub(line, match[1], count=1)}---\n{text[match.end() :]}"
+    return f"---\n{match[1]}{line}---\n{text[match.end() :]}"
+
+
+def set_title(text: str, title: str) -> str:
+    """`text`, a card, with another title: its first heading, and `pretty_name` in the header."""
+    title = " ".join(title.split())
+    text = _HEADING.sub(lambda _: f"# {title}", text, count=1)
+    match = _HEADER.match(text)
+    if match is None or not _PRETTY_NAME.search(match[1]):
+        return text
+    line = yaml.safe_dump({"pretty_name": title}, allow_unicode=True, width=10_000)
+    header = _PRETTY_NAME.sub(lambda _: line, match[1])
+    return f"---\n{header}---\n{text[match.end() :]}"
