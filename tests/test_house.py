@@ -27,7 +27,7 @@ PROGRAMS = {"khmer-aligned": aligned, "khmer-whisper": whisper}
 ROOMS: dict[str, list[set[str]]] = {
     "khmer_aligned": [
         {"errors"},
-        {"options", "files"},
+        {"findings", "files", "options"},
         {"console", "schema"},
         {"text", "audio", "hub", "subtitles"},
         {"aligners", "recordings"},
@@ -56,6 +56,7 @@ SHARED_ROOMS = {
     "text",
     "schema",
     "errors",
+    "findings",
     "options",
     "audio",
     "hub",

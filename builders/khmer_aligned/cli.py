@@ -76,9 +76,7 @@ def align(
 @options_of(Thresholds)
 @click.option("--licence", help=LICENCE)
 @click.option("--title", help="The title of the card.")
-def build(
-    source: str, out: Path, licence: str | None, title: str | None, **options: Any
-) -> None:
+def build(source: str, out: Path, licence: str | None, title: str | None, **options: Any) -> None:
     """Build the dataset folder OUT from SOURCE.
 
     SOURCE is a folder of recordings with their .txt, a folder with metadata.csv, .tsv or .jsonl,
@@ -132,7 +130,7 @@ def reproduce(
     aligner: str | None,
     tokenizer: str | None,
 ) -> None:
-    """Check the published DATASET, a Hub id (with @revision) or a folder; exit status 1 if it fails.
+    """Check the published DATASET, a Hub id (with @revision) or a folder; exit status 1 if wrong.
 
     Sums of the files, the balance, each clip's audio, words and spans, that no recording is in two
     splits, and every number of the card. With --source it is also built again.

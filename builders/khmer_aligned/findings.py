@@ -56,7 +56,11 @@ def compare_tables(name: str, published: Any, expected: Any) -> list[str]:
             for key in keys
             for line in compare_tables(f"{name}.{key}", published.get(key), expected.get(key))
         ]
-    if isinstance(published, list) and isinstance(expected, list) and len(published) == len(expected):
+    if (
+        isinstance(published, list)
+        and isinstance(expected, list)
+        and len(published) == len(expected)
+    ):
         return [
             line
             for i, (a, b) in enumerate(zip(published, expected, strict=True))

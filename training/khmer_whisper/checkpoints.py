@@ -20,6 +20,7 @@ from khmer_whisper.inputs import Inputs
 CHECKPOINTS = "checkpoints"  # in the model folder; never published, deleted at the end
 RECORD = "config.toml"  # the training that the checkpoints belong to
 BASE_PREDICTIONS = "base.jsonl"
+UNTUNED = "untuned.json"  # what the base scores on the validation clips
 
 
 def check_folder(out: Path) -> None:
@@ -72,7 +73,8 @@ def _check_record(folder: Path, inputs: Inputs) -> None:
             f"give the same to finish it, or delete {folder} to give it up"
         )
     if differing and PartialState().is_main_process:
-        (folder / BASE_PREDICTIONS).unlink(missing_ok=True)
+        for name in (BASE_PREDICTIONS, UNTUNED):
+            (folder / name).unlink(missing_ok=True)
         write_whole(path, text)
 
 

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
-from khmer_aligned.errors import UserError
 from khmer_aligned.dataset.rights import Rights
 from khmer_aligned.dataset.statistics import Statistics
+from khmer_aligned.errors import UserError
 from khmer_aligned.schema import SAMPLE_RATE
 
 UNITS = ("samples", "characters")  # of audio, of raw transcript

@@ -38,9 +38,7 @@ def write_rights(recordings: datasets.Dataset, out: Path) -> Rights:
     ]
     if lines:
         write_whole(out / RECORD, "\n".join(lines) + "\n")
-    licences, sources = (
-        Counter(values) for values in zip(*by_recording.values(), strict=True)
-    )
+    licences, sources = (Counter(values) for values in zip(*by_recording.values(), strict=True))
     return {"licences": dict(sorted(licences.items())), "sources": dict(sorted(sources.items()))}
 
 
@@ -54,11 +52,13 @@ def describe_rights(report: dict[str, Any]) -> str:
         rest = f", and nothing for {unstated}" if unstated else ""
         parts.append(f"The sources state {stated}{rest}: the strictest of these binds the whole.")
     else:
-        parts.append("The sources state no licence: only who holds the rights in them can give one.")
+        parts.append(
+            "The sources state no licence: only who holds the rights in them can give one."
+        )
     if report["config"]["aligner"] == MMS_NAME:
         parts.append(
-            f"The times were made with MMS_FA, whose weights are {MMS_LICENCE}: choose that, unless "
-            "you are sure that it does not reach what was made with them."
+            f"The times were made with MMS_FA, whose weights are {MMS_LICENCE}: choose that, "
+            "unless you are sure that it does not reach what was made with them."
         )
     return " ".join(parts)
 

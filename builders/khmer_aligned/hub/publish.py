@@ -41,6 +41,9 @@ _NAMED = re.compile(
     r'(?<=load_dataset\(")[^"]*(?="\))'
     r'|(?<=pipeline\("automatic-speech-recognition", ")[^"]*(?="\))'
     r"|(?<=khmer-whisper transcribe )\S+"
+    r"|(?<=khmer-whisper reproduce )\S+"
+    r"|(?<=khmer-aligned reproduce )\S+"
+    r"|(?<=howpublished = \{Hugging Face Hub, )\S+"
 )
 _TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
