@@ -46,7 +46,7 @@ ROOMS: dict[str, list[set[str]]] = {
         {"export", "inputs", "trainer"},
         {"checkpoints", "model_folder"},
         {"training"},
-        {"api", "demo"},
+        {"api", "demo", "reproduce"},
         {"cli", ""},
         {"worker"},  # what the launcher starts, by its name
     ],

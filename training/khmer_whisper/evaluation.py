@@ -19,6 +19,7 @@ from khmer_whisper.decode import Prediction
 from khmer_whisper.examples.data import Splits
 from khmer_whisper.examples.fitting import Fitting, LeftOut, select_fitting
 from khmer_whisper.metrics.intervals import METHOD
+from khmer_whisper.metrics.rates import describe_difference
 from khmer_whisper.model import Whisper
 
 AFFECTED = {  # what another version of a library may change
@@ -195,6 +196,17 @@ def compare_versions(before: Mapping[str, str]) -> list[str]:
         for name, now in library_versions().items()
         if name in before and before[name] != now
     ]
+
+
+def format_comparison(
+    split: str,
+    base: metrics.Scores,
+    tuned: metrics.Scores,
+    difference: Mapping[str, metrics.Difference],
+) -> str:
+    """The scores of both models, and whether the tuned one is better."""
+    table = format_scores(split, {"base": base, "tuned": tuned})
+    return f"{table}\n{describe_difference(asdict(difference['cer']))}"
 
 
 def format_scores(split: str, scores: Mapping[str, metrics.Scores]) -> str:

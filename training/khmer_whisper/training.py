@@ -123,6 +123,7 @@ def _fine_tune(inputs: Inputs, checkpoints: Path) -> Trained:
         checkpoint = last_checkpoint(checkpoints)
         try:
             untuned = _score_untuned(trainer, checkpoints)
+            transformers.set_seed(config.seed)  # the same whether that was measured or read
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         except RuntimeError as error:
             if not decode.is_out_of_memory(error):

@@ -12,7 +12,6 @@ from huggingface_hub import snapshot_download
 from khmer_aligned.aligners import MMS, MMS_NAME
 from khmer_aligned.alignment.thresholds import Thresholds
 from khmer_aligned.dataset.build import build
-from khmer_aligned.dataset.card import UNNAMED
 from khmer_aligned.dataset.config import BuildConfig
 from khmer_aligned.dataset.report import Report
 from khmer_aligned.dataset.verify import read_report, verify
@@ -33,7 +32,7 @@ def reproduce(name: str, source: str | None, **models: str) -> Findings:
     """
     published = resolve(name, "dataset")
     folder = _folder(published)
-    findings = verify(folder, published.path if published.revision else UNNAMED)
+    findings = verify(folder)
     if source is not None:
         _build_again(folder, source, models, findings)
     return findings
@@ -52,8 +51,8 @@ def _build_again(folder: Path, source: str, models: dict[str, str], findings: Fi
     with tempfile.TemporaryDirectory(prefix="khmer-aligned-") as scratch:
         again = build(source, Path(scratch) / "dataset", config)
         for part in ("source", "config", "versions"):
-            before: dict[str, Any] = report[part]  # type: ignore[literal-required]
-            now: dict[str, Any] = again.report[part]  # type: ignore[literal-required]
+            before: dict[str, Any] = report[part]
+            now: dict[str, Any] = again.report[part]
             findings.check(
                 f"the {part} of the build",
                 [

@@ -38,7 +38,8 @@ def write_rights(recordings: datasets.Dataset, out: Path) -> Rights:
     ]
     if lines:
         write_whole(out / RECORD, "\n".join(lines) + "\n")
-    licences, sources = (Counter(values) for values in zip(*by_recording.values(), strict=True))
+    licences = Counter(licence for licence, _ in by_recording.values())
+    sources = Counter(source for _, source in by_recording.values())
     return {"licences": dict(sorted(licences.items())), "sources": dict(sorted(sources.items()))}
 
 

@@ -20,7 +20,7 @@ from khmer_aligned.dataset.report import UNITS, Report
 from khmer_aligned.dataset.statistics import file_sums, measure, shards_of
 from khmer_aligned.errors import UserError
 from khmer_aligned.findings import Findings, compare_tables, compare_texts
-from khmer_aligned.hub.cards import read_header, read_title
+from khmer_aligned.hub.cards import read_header, read_repository, read_title
 from khmer_aligned.schema import SAMPLE_RATE, SPLITS
 
 TOLERANCE = (
@@ -43,7 +43,7 @@ def read_report(folder: Path) -> Report:
     return report
 
 
-def verify(folder: Path, repository: str = UNNAMED) -> Findings:
+def verify(folder: Path) -> Findings:
     """Check a built folder: sums, balance, each clip, splits, and every number of the card."""
     report, findings = read_report(folder), Findings()
     findings.check(
@@ -59,7 +59,7 @@ def verify(folder: Path, repository: str = UNNAMED) -> Findings:
     findings.check("the balance of audio and text", _balance_differences(folder, report, clips))
     findings.check("the numbers of the splits", _split_differences(folder, report))
     findings.check("no recording is in two splits", _leaks(report))
-    findings.check("every line of the card", _card_differences(folder, report, repository))
+    findings.check("every line of the card", _card_differences(folder, report))
     return findings
 
 
@@ -122,7 +122,7 @@ def _rows(folder: Path) -> Iterator[Row]:
 
 
 def _key_differences(report: Report) -> list[str]:
-    identity = {name: report[name] for name in ("source", "config", "versions")}  # type: ignore[literal-required]
+    identity = {name: report[name] for name in ("source", "config", "versions")}
     key = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
     return [] if key == report["key"] else ["build.json: its key is not that of its configuration"]
 
@@ -175,11 +175,10 @@ def _leaks(report: Report) -> list[str]:
     return [f"{shared} recordings are in more than one split"] if shared else []
 
 
-def _card_differences(folder: Path, report: Report, repository: str) -> list[str]:
+def _card_differences(folder: Path, report: Report) -> list[str]:
     card = folder / "README.md"
     text = card.read_text(encoding="utf-8")
-    if UNNAMED in text:  # it was never pushed
-        repository = UNNAMED
+    repository = read_repository(text) or UNNAMED
     licence = read_header(card).get("license")
     expected = render_card(report, licence, read_title(card), repository)
     differences = compare_texts("README.md", text, expected)

@@ -16,6 +16,7 @@ _HEADER = re.compile(r"\A\ufeff?---[ \t]*\r?\n(.*?)^---[ \t]*\r?\n", re.DOTALL |
 _LICENCE = re.compile(r"^license:[^\n]*\n", re.MULTILINE)
 _PRETTY_NAME = re.compile(r"^pretty_name:[^\n]*\n", re.MULTILINE)
 _SENTENCE = re.compile(r"^Licence: .*$", re.MULTILINE)
+_REPRODUCED = re.compile(r"^khmer-(?:aligned|whisper) reproduce (\S+)", re.MULTILINE)
 _HEADING = re.compile(r"^# (.*)$", re.MULTILINE)
 
 UNKNOWN = "unknown"
@@ -84,6 +85,12 @@ def read_title(card: Path) -> str | None:
     """The first heading of a card."""
     match = _HEADING.search(card.read_text(encoding="utf-8", errors="replace"))
     return match[1].strip() if match else None
+
+
+def read_repository(text: str) -> str | None:
+    """The repository that a card names in its example of a check."""
+    match = _REPRODUCED.search(text)
+    return match[1] if match else None
 
 
 def set_licence(text: str, licence: str) -> str:

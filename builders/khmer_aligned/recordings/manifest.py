@@ -15,7 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from khmer_aligned.errors import UserError
-from khmer_aligned.recordings.columns import SPLIT_NAMES, TEXT_COLUMNS, stated_rights
+from khmer_aligned.recordings.columns import (
+    LICENCE_COLUMNS,
+    SOURCE_COLUMNS,
+    SPLIT_NAMES,
+    TEXT_COLUMNS,
+    stated,
+)
 from khmer_aligned.recordings.transcripts import read_transcript
 from khmer_aligned.schema import SPLITS, Recording
 
@@ -71,7 +77,8 @@ def _recording(root: Path, row: Row, where: str) -> Recording:
         text=str(text or ""),
         path=f"{file_name} ({where})",
         speaker=str(row["speaker"]) if row.get("speaker") else None,
-        **stated_rights(row),
+        licence=stated(row, LICENCE_COLUMNS),
+        source=stated(row, SOURCE_COLUMNS),
     )
     if text is None:
         return replace(recording, problem=f"no text (column {', '.join(TEXT_COLUMNS)})")
