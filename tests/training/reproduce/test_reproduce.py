@@ -85,7 +85,8 @@ def test_edited_metrics_are_named(copy, dataset):
 
     edit(copy / "metrics.json", change)
     found = check(copy, dataset)
-    for part in ("tuned.wer.errors", "base.cer.high", "difference.cer.p", "seen_recordings"):
+    changed = ("models.tuned.wer.errors", "models.base.cer.high", "difference.cer.p")
+    for part in (*changed, "seen_recordings"):
         assert f"metrics.json.{part} says" in found
 
 

@@ -61,7 +61,9 @@ def load_published(name: str) -> Published:
             metrics=json.loads(_read(texts["metrics.json"])),
             training=tomllib.loads(_read(texts["training.toml"])),
             predictions=[
-                json.loads(line) for line in _read(texts["predictions.jsonl"]).splitlines()
+                json.loads(line)
+                for line in _read(texts["predictions.jsonl"]).split("\n")
+                if line  # not splitlines: a text may hold a separator of lines or paragraphs
             ],
             card=texts["README.md"],
             eval_results=_read(results) if results else "",
