@@ -26,7 +26,7 @@ PROGRAMS = {"khmer-aligned": aligned, "khmer-whisper": whisper}
 ROOMS: dict[str, list[set[str]]] = {
     "khmer_aligned": [
         {"errors"},
-        {"options", "files"},
+        {"findings", "files", "options"},
         {"console", "schema"},
         {"text", "audio", "hub", "subtitles"},
         {"aligners", "recordings"},
@@ -46,7 +46,7 @@ ROOMS: dict[str, list[set[str]]] = {
         {"checkpoints", "model_folder"},
         {"warm_rows"},
         {"training", "ctc"},
-        {"api", "demo"},
+        {"api", "demo", "reproduce"},
         {"cli", ""},
         {"worker"},  # what the launcher starts, by its name
     ],
@@ -58,6 +58,7 @@ SHARED_ROOMS = {
     "alignment",
     "schema",
     "errors",
+    "findings",
     "options",
     "audio",
     "hub",

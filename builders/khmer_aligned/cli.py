@@ -14,6 +14,8 @@ from khmer_aligned.dataset.config import BuildConfig
 if TYPE_CHECKING:
     from khmer_aligned.alignment.exports import Form, Level
 
+LICENCE = "The dataset's licence as the Hub names it, say cc-by-4.0, or unknown; asked for once."
+
 
 @click.group(cls=Console)
 @click.version_option(package_name="khmer-aligned")
@@ -72,7 +74,9 @@ def align(
 @click.argument("out", type=click.Path(path_type=Path))
 @options_of(BuildConfig)
 @options_of(Thresholds)
-def build(source: str, out: Path, **options: Any) -> None:
+@click.option("--licence", help=LICENCE)
+@click.option("--title", help="The title of the card.")
+def build(source: str, out: Path, licence: str | None, title: str | None, **options: Any) -> None:
     """Build the dataset folder OUT from SOURCE.
 
     SOURCE is a folder of recordings with their .txt, a folder with metadata.csv, .tsv or .jsonl,
@@ -82,7 +86,7 @@ def build(source: str, out: Path, **options: Any) -> None:
     from khmer_aligned.dataset import build as building
 
     typed = {name: value for name, value in options.items() if value is not None}
-    result = building.build(source, out, **typed)
+    result = building.build(source, out, licence=licence, title=title, **typed)
     click.echo(result.summary(), err=True)
     click.echo(f"wrote {out}; next: khmer-aligned push-dataset {out} org/khmer-aligned", err=True)
 
@@ -90,6 +94,8 @@ def build(source: str, out: Path, **options: Any) -> None:
 @main.command("push-dataset")
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.argument("repository")
+@click.option("--licence", help=LICENCE)
+@click.option("--title", help="The title of the card.")
 @click.option("--private", is_flag=True, help="Create the repository as a private one.")
 @click.option("--tag", help="Name the commit, say v1.0.")
 @click.option(
@@ -98,18 +104,46 @@ def build(source: str, out: Path, **options: Any) -> None:
     show_default=True,
     help="The title of the commit.",
 )
-def push_dataset(
-    folder: Path, repository: str, private: bool, tag: str | None, message: str
-) -> None:
+@click.option("--create-pr", is_flag=True, help="Open a pull request instead of a commit on main.")
+@click.option("--dry-run", is_flag=True, help="Say what would be uploaded, and change nothing.")
+def push_dataset(folder: Path, repository: str, **settings: Any) -> None:
     """Publish the built FOLDER as REPOSITORY on the Hub, in one commit."""
-    from khmer_aligned.hub.publish import publish
+    from khmer_aligned.dataset.rights import read_rights
+    from khmer_aligned.hub.publish import Settings, publish
 
-    published = publish(folder, repository, "dataset", message=message, private=private, tag=tag)
     click.echo(
-        f"{published.url} at {published.commit[:12]}: {len(published.uploaded)} files uploaded, "
-        f"{len(published.skipped)} there already, {len(published.deleted)} old ones deleted",
+        publish(folder, repository, "dataset", Settings(**settings), read_rights(folder)),
         err=True,
     )
+
+
+@main.command()
+@click.argument("dataset")
+@click.option("--source", help="What it was built from: build it again, and compare the bytes.")
+@click.option("--verify-only", is_flag=True, help="Check the files, without what they come from.")
+@click.option("--aligner", help="Where the aligner lies, if it was a folder.")
+@click.option("--tokenizer", help="Where the tokenizer lies, if it was a folder.")
+def reproduce(
+    dataset: str,
+    source: str | None,
+    verify_only: bool,
+    aligner: str | None,
+    tokenizer: str | None,
+) -> None:
+    """Check the published DATASET, a Hub id (with @revision) or a folder; exit status 1 if wrong.
+
+    Sums of the files, the balance, each clip's audio, words and spans, that no recording is in two
+    splits, and every number of the card. With --source it is also built again.
+    """
+    from khmer_aligned.dataset import reproduce as reproducing
+
+    if (source is None) != verify_only:
+        raise click.UsageError("give --source PATH, or --verify-only")
+    models = {k: v for k, v in (("aligner", aligner), ("tokenizer", tokenizer)) if v is not None}
+    findings = reproducing.reproduce(dataset, source, **models)
+    click.echo("\n".join([*findings.lines, findings.conclusion()]))
+    if findings.differences:
+        raise click.exceptions.Exit(1)
 
 
 if __name__ == "__main__":

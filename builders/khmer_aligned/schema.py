@@ -33,6 +33,8 @@ class Recording:
     start: float | None = None  # seconds in the file
     end: float | None = None
     problem: str | None = None  # why it cannot be aligned: it becomes a rejection
+    licence: str | None = None  # as the source states it
+    source: str | None = None  # where the source has it from
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,5 +117,7 @@ RECORDING_FEATURES = Features(
         "start": Value("float64"),
         "end": Value("float64"),
         "problem": Value("string"),
+        "licence": Value("string"),
+        "source": Value("string"),
     }
 )

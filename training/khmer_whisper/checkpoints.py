@@ -22,6 +22,7 @@ RECORD = "config.toml"  # the training that the checkpoints belong to
 BASE_PREDICTIONS = "base.jsonl"
 STOCK_PREDICTIONS = "stock.jsonl"  # of the model that an extended one was made from
 ROWS = "rows"  # the folder of the steps in which only the rows of new entries learn
+UNTUNED = "untuned.json"  # what the base scores on the validation clips
 
 
 def check_folder(out: Path) -> None:
@@ -74,7 +75,7 @@ def _check_record(folder: Path, inputs: Inputs) -> None:
             f"give the same to finish it, or delete {folder} to give it up"
         )
     if differing and PartialState().is_main_process:
-        for name in (BASE_PREDICTIONS, STOCK_PREDICTIONS):
+        for name in (BASE_PREDICTIONS, STOCK_PREDICTIONS, UNTUNED):
             (folder / name).unlink(missing_ok=True)
         write_whole(path, text)
 

@@ -77,15 +77,26 @@ def main() -> None:
     show_default=True,
     help="One for each GPU. For several machines: accelerate launch -m khmer_whisper.cli train ...",
 )
+@click.option(
+    "--allow-differences",
+    is_flag=True,
+    help="Train also where dataset, base or libraries are not those that --config was made with.",
+)
 @options_of(Config, mix=MixedType())
 @quiet
 def train(
-    dataset: str, out: Path, config_file: Path | None, processes: int, **options: object
+    dataset: str,
+    out: Path,
+    config_file: Path | None,
+    processes: int,
+    allow_differences: bool,
+    **options: object,
 ) -> None:
     """Fine-tune a Whisper on DATASET and write the model folder OUT.
 
-    Options given here replace those of --config. Started again after an interruption with the
-    same options, it goes on where it was.
+    Options given here replace those of --config. The training.toml of a model names what it was
+    trained with; a difference from that stops the training. Started again after an interruption
+    with the same options, it goes on where it was.
     """
     given = {name: value for name, value in options.items() if value not in (None, ())}
     given["dataset"] = dataset
@@ -97,16 +108,18 @@ def train(
         return launch("khmer_whisper.worker", sys.argv[1:], processes)
 
     from khmer_whisper import training
-    from khmer_whisper.evaluation import format_scores
+    from khmer_whisper.evaluation import format_comparison
 
+    compared = config_file is not None and not allow_differences
+    expected = Config.read_provenance(config_file) if config_file and compared else {}
     try:
-        result = training.train(config, out)
+        result = training.train(config, out, expected)
     except KeyboardInterrupt:
         click.echo("stopped: the same command goes on from the last checkpoint", err=True)
         raise
     if rank in (None, "0"):
         scores = {"base": result.base, "extended": result.extended, "tuned": result.tuned}
-        click.echo(format_scores(result.split, {k: v for k, v in scores.items() if v}))
+        click.echo(format_comparison(result.split, scores, result.difference))
         click.echo(f"\nModel folder: {out}")
     if rank is not None:
         from khmer_whisper.launch import leave_group
@@ -369,16 +382,58 @@ def demo(out: Path) -> None:
     run(out)
 
 
+@main.command()
+@click.argument("model")
+@click.option("--dataset", help="Where its dataset lies, if that was a folder.")
+@click.option("--base", help="Where the model it was tuned from lies, if that was a folder.")
+@click.option(
+    "--scores-only",
+    is_flag=True,
+    help="Recompute every number from predictions and references: no weights, no GPU.",
+)
+@click.option(
+    "--verify-only", is_flag=True, help="Decode the scored split again, and train nothing."
+)
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Keep the model that is trained again in this folder.",
+)
+@quiet
+def reproduce(model: str, scores_only: bool, verify_only: bool, **places: Any) -> None:
+    """Check the published MODEL: its numbers, its predictions, its weights.
+
+    By default it is trained again from what its training.toml names, with the same seed. What is
+    not as published is named line by line, and the exit status is 1.
+    """
+    from khmer_whisper.reproduce import Depth, reproduce
+
+    if scores_only and verify_only:
+        raise click.UsageError("give --scores-only or --verify-only, not both")
+    depth: Depth = "scores" if scores_only else "predictions" if verify_only else "weights"
+    findings = reproduce(model, depth, **places)
+    click.echo("\n".join([*findings.lines, findings.conclusion()]))
+    if findings.differences:
+        raise click.exceptions.Exit(1)
+
+
 @main.command("push-model")
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False, exists=True))
 @click.argument("repo")
+@click.option(
+    "--licence", help="As the Hub names it, say mit; by default that of the dataset's card."
+)
+@click.option("--title", help="The title of the card.")
 @click.option("--private", is_flag=True, help="If the repository has to be created, for you alone.")
 @click.option("--tag", help="Name the published revision, such as v1.")
+@click.option("--create-pr", is_flag=True, help="Open a pull request instead of a commit on main.")
+@click.option("--dry-run", is_flag=True, help="Say what would be uploaded, and change nothing.")
 @quiet
-def push_model(folder: Path, repo: str, private: bool, tag: str | None) -> None:
+def push_model(folder: Path, repo: str, **settings: Any) -> None:
     """Publish the model in FOLDER as REPO (org/name) on the Hub, in one commit."""
-    from khmer_aligned.hub.publish import publish
-    from khmer_whisper.card import unpublished
+    from khmer_aligned.hub.publish import Settings, publish
+    from khmer_whisper.card import read_rights, unpublished
 
     for name in unpublished(folder):
         click.echo(
@@ -386,14 +441,11 @@ def push_model(folder: Path, repo: str, private: bool, tag: str | None) -> None:
             "on the Hub and trained from there",
             err=True,
         )
-    published = publish(
-        folder, repo, "model", private=private, tag=tag, message="Publish the model"
-    )
-    if published.uploaded:
-        click.echo(f"{len(published.uploaded)} files uploaded to {published.url}")
-    else:
+    asked = Settings(message="Publish the model", **settings)
+    published = publish(folder, repo, "model", asked, read_rights(folder))
+    if not published.uploaded:
         click.echo(f"{published.url} is up to date: nothing to upload")
-    click.echo(f"revision {published.commit}")
+    click.echo(published)
 
 
 if __name__ == "__main__":

@@ -182,6 +182,13 @@ class Config:
         """Make a configuration of a table. Raises UserError for unknown keys and wrong types."""
         return cls(**read_values(cls, table, where, mix=_read_mix))
 
+    @staticmethod
+    def read_provenance(path: Path) -> dict[str, Any]:
+        """What the training.toml of a model says that it was trained with; {} for another file."""
+        table = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        provenance = table.get(PROVENANCE, {})
+        return provenance if isinstance(provenance, dict) else {}
+
     def toml(self, provenance: Mapping[str, Any] | None = None) -> str:
         """Write TOML that `read` takes; `provenance` goes into a table that `read` skips."""
         table: dict[str, Any] = {

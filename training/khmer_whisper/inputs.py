@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from accelerate import PartialState
 from tqdm import tqdm
@@ -10,7 +12,7 @@ from tqdm import tqdm
 from khmer_aligned.errors import UserError
 from khmer_whisper import model as models
 from khmer_whisper.config import Config, Mixed
-from khmer_whisper.evaluation import choose_scored_split
+from khmer_whisper.evaluation import choose_scored_split, compare_versions
 from khmer_whisper.examples import data
 from khmer_whisper.examples.data import Splits
 from khmer_whisper.examples.fitting import select_fitting
@@ -72,6 +74,37 @@ def _extended_from(whisper: Whisper) -> str | None:
     if whisper.khmer_vocabulary is None or whisper.clip_seconds is not None:
         return None
     return str(whisper.khmer_vocabulary["base"])
+
+
+def check_provenance(inputs: Inputs, expected: Mapping[str, Any]) -> None:
+    """Raises UserError where a model's training.toml names another dataset, base or library."""
+    if differences := compare_provenance(inputs, expected):
+        raise UserError(
+            f"{'; '.join(differences)}: the result would be another model. Give "
+            "--allow-differences to train all the same"
+        )
+
+
+def compare_provenance(inputs: Inputs, expected: Mapping[str, Any]) -> list[str]:
+    """What differs from the provenance of a training.toml; [] for an empty one."""
+    pairs = [
+        ("the dataset", expected.get("dataset_version"), inputs.splits.source.version),
+        ("the base model", expected.get("model_version"), inputs.whisper.source.version),
+    ]
+    mixed = [part.get("dataset_version") for part in expected.get("mix", {}).values()]
+    if expected:
+        now = [splits.source.version for splits in inputs.mixed]
+        pairs.append(("the mixed datasets", ", ".join(map(str, mixed)), ", ".join(now)))
+    differences = [
+        f"{name} was {_short(before)} and is {_short(now)} here"
+        for name, before, now in pairs
+        if before is not None and before != now
+    ]
+    return differences + compare_versions(expected.get("versions", {}))
+
+
+def _short(version: str) -> str:
+    return version[:19] or "none"
 
 
 def _pin(config: Config, splits: Splits, mixed: list[Splits], whisper: Whisper) -> Config:

@@ -12,6 +12,7 @@ from khmer_aligned.files import write_whole
 from khmer_aligned.hub.resolve import resolve
 from khmer_whisper import decode
 from khmer_whisper.card import write_card
+from khmer_whisper.config import Config
 from khmer_whisper.evaluation import (
     Comparison,
     describe_source,
@@ -44,8 +45,23 @@ def write_model_folder(
         for row, before in zip(comparison.tuned.rows(), comparison.base.predictions, strict=True)
     ]
     decode.write_rows(folder / "predictions.jsonl", rows)
-    write_whole(folder / "training.toml", inputs.config.toml(_provenance(inputs, trained)))
+    record = _published_config(inputs).toml(_provenance(inputs, trained))
+    write_whole(folder / "training.toml", record)
     write_card(folder)
+
+
+def _published_config(inputs: Inputs) -> Config:
+    """The configuration without a path of this machine: of folders, their names and digests."""
+    mix = tuple(
+        replace(part, name=splits.source.identity)
+        for part, splits in zip(inputs.config.mix, inputs.mixed, strict=True)
+    )
+    return replace(
+        inputs.config,
+        dataset=inputs.splits.source.identity,
+        model=inputs.whisper.source.identity,
+        mix=mix,
+    )
 
 
 def _metrics(inputs: Inputs, comparison: Comparison) -> dict[str, Any]:
@@ -94,7 +110,7 @@ def _provenance(inputs: Inputs, trained: Trained) -> dict[str, Any]:
         }
         for splits, part in zip(inputs.datasets, inputs.clips.parts, strict=True)
     ]
-    names = [part.name for part in inputs.clips.parts[1:]]
+    names = [splits.source.identity for splits in inputs.mixed]
     return first | {
         "mix": dict(zip(names, mixed, strict=True)),
         "clip_seconds": inputs.clips.parts[0].fitting.clip_seconds,

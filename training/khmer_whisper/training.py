@@ -5,8 +5,10 @@ from __future__ import annotations
 import gc
 import json
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 import transformers
@@ -14,12 +16,14 @@ from accelerate import PartialState
 from tqdm import tqdm
 
 from khmer_aligned.errors import UserError
+from khmer_aligned.files import write_whole
 from khmer_whisper import decode, metrics
 from khmer_whisper import model as models
 from khmer_whisper.checkpoints import (
     BASE_PREDICTIONS,
     ROWS,
     STOCK_PREDICTIONS,
+    UNTUNED,
     check_folder,
     claim_checkpoints,
     last_checkpoint,
@@ -27,7 +31,7 @@ from khmer_whisper.checkpoints import (
 from khmer_whisper.config import Config
 from khmer_whisper.evaluation import Evaluation, compare, evaluate, make_evaluation
 from khmer_whisper.examples.fitting import LeftOut, select_fitting
-from khmer_whisper.inputs import Inputs, load_inputs
+from khmer_whisper.inputs import Inputs, check_provenance, load_inputs
 from khmer_whisper.model import Whisper
 from khmer_whisper.model_folder import Trained, write_model_folder
 from khmer_whisper.trainer import WhisperTrainer, check_trackers, restore_model
@@ -46,13 +50,18 @@ class Result:
     difference: dict[str, metrics.Difference]
     left_out: list[LeftOut]  # training clips that do not fit the model
     steps: int
+    best_step: int  # 0 where the weights are the base's
 
 
-def train(config: Config, out: Path) -> Result:
+def train(config: Config, out: Path, expected: Mapping[str, Any] | None = None) -> Result:
     """Fine-tune, score base and tuned model on the same clips, and write the model folder.
 
     A training that was interrupted goes on from its last checkpoint when it is started again with
-    the same configuration, and ends with the same weights. Raises UserError when `out` holds
+    the same configuration, and ends with the same weights. The base's own weights are kept where no
+    checkpoint has a lower CER on the validation split.
+
+    expected: the provenance of the training.toml that the configuration is from; {} or None for
+    none. Raises UserError when dataset, base or libraries are not those it names, `out` holds
     something else, or the dataset has nothing to learn from or to score on.
     """
     check_trackers(config)
@@ -60,6 +69,7 @@ def train(config: Config, out: Path) -> Result:
     # Without a GPU accelerate joins processes only when it is told to use the CPU.
     state = PartialState(cpu=not torch.cuda.is_available())
     inputs = load_inputs(config)
+    check_provenance(inputs, expected or {})
     with claim_checkpoints(out, inputs) as checkpoints:
         base, extended = _score_untrained(inputs, checkpoints)
         trained = _fine_tune(inputs, checkpoints)
@@ -84,6 +94,7 @@ def train(config: Config, out: Path) -> Result:
         difference=comparison.difference,
         left_out=[clip for part in inputs.clips.parts for clip in part.fitting.left_out],
         steps=trained.steps,
+        best_step=trained.best_step,
     )
 
 
@@ -148,10 +159,42 @@ def _train_once(whisper: Whisper, config: Config, inputs: Inputs, checkpoints: P
         learn_rows(whisper, config, inputs.clips, checkpoints / ROWS)
     transformers.set_seed(config.seed)
     trainer = WhisperTrainer(whisper, config, inputs.clips, inputs.validation, checkpoints)
+    # With rows learned first, what would be measured here is no longer the base.
+    untuned = None if config.warm_rows else _score_untuned(trainer, checkpoints)
+    transformers.set_seed(config.seed)  # the same whether that was measured or read
     trainer.run(last_checkpoint(checkpoints))
     restore_model(whisper, trainer)
     steps = trainer.state.global_step
+    best = trainer.state.best_metric
+    if untuned is not None and best is not None and untuned < best:
+        _keep_base(whisper, config)
+        return Trained(whisper, steps, best_step=0)
     return Trained(whisper, steps, trainer.state.best_global_step or steps)
+
+
+def _score_untuned(trainer: WhisperTrainer, checkpoints: Path) -> float | None:
+    """The CER of the base on the validation clips: it competes with the checkpoints.
+
+    A resumed training, whose model is no longer the base, reads what was measured at its start.
+    """
+    if trainer.validation is None:
+        return None
+    record = checkpoints / UNTUNED
+    if not record.is_file():
+        cer = trainer.evaluate()["eval_cer"]
+        if PartialState().is_main_process:
+            write_whole(record, json.dumps({"cer": cer}))
+        return cer
+    return json.loads(record.read_text(encoding="utf-8"))["cer"]
+
+
+def _keep_base(whisper: Whisper, config: Config) -> None:
+    whisper.model.load_state_dict(models.load(config.model).model.state_dict())
+    if PartialState().is_main_process:
+        tqdm.write(
+            "no step of the training lowered the CER on the validation split: the base's own "
+            "weights are kept"
+        )
 
 
 def _with_smaller_batches(config: Config) -> Config:

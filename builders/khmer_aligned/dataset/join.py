@@ -43,14 +43,14 @@ def _split_recordings(
 ) -> dict[str, str]:
     """The split of each recording, by the seconds of its clips."""
     seconds: Counter[str] = Counter()
-    group_of: dict[str, str] = {}
+    speaker_of: dict[str, str | None] = {}
     columns = (clips[c][:] for c in ("recording", "speaker", "duration"))
     for recording, speaker, duration in zip(*columns, strict=True):
-        group_of[recording] = split.group_of(recording, speaker)
+        speaker_of[recording] = speaker
         seconds[recording] += duration
     names = sorted(seconds)
     labels = split.assign(
-        [group_of[name] for name in names],
+        split.groups_of(names, [speaker_of[name] for name in names]),
         [round(seconds[name]) for name in names],
         [source_splits.get(name) for name in names],
         seed,

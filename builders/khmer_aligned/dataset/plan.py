@@ -72,8 +72,7 @@ def source_splits(recordings: datasets.Dataset) -> dict[str, str]:
     Raises UserError where the source puts recordings of one speaker into two splits.
     """
     names, speakers, splits = (recordings[c][:] for c in ("recording", "speaker", "split"))
-    groups = [split.group_of(name, speaker) for name, speaker in zip(names, speakers, strict=True)]
-    split.assign(groups, [1] * len(groups), splits)
+    split.assign(split.groups_of(names, speakers), [1] * len(names), splits)
     return {name: label for name, label in zip(names, splits, strict=True) if label}
 
 

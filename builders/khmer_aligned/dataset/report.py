@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
+from khmer_aligned.dataset.rights import Rights
+from khmer_aligned.dataset.statistics import Statistics
 from khmer_aligned.errors import UserError
 from khmer_aligned.schema import SAMPLE_RATE
 
@@ -52,6 +54,9 @@ class Report(Totals):
     versions: dict[str, str]
     aligner_licence: str  # of its weights; `unknown` where nobody says
     splits: dict[str, SplitSize]
+    statistics: Statistics
+    rights: Rights
+    files: dict[str, str]  # the sha256 of each file of clips
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,22 @@ from khmer_aligned.errors import UserError
 HELD_OUT = {"test": 0.05, "validation": 0.05}  # shares of the whole, by size
 
 
-def group_of(recording: str, speaker: str | None) -> str:
-    """What has to stay in one split: all of a speaker, or the recording."""
-    return f"speaker {speaker}" if speaker else f"recording {recording}"
+MIN_SPEAKERS = 3  # one for each split
+
+
+def groups_of(recordings: Sequence[str], speakers: Sequence[str | None]) -> list[str]:
+    """What of each recording has to stay in one split: all of its speaker, or the recording.
+
+    By recording where the speaker is not known, and everywhere where there are fewer than
+    MIN_SPEAKERS groups: a split by speaker would leave nothing to validate or to test on.
+    """
+    groups = [
+        f"speaker {speaker}" if speaker else f"recording {recording}"
+        for recording, speaker in zip(recordings, speakers, strict=True)
+    ]
+    if len(set(groups)) < MIN_SPEAKERS:
+        return [f"recording {recording}" for recording in recordings]
+    return groups
 
 
 def assign(
@@ -24,7 +37,7 @@ def assign(
 ) -> list[str]:
     """The split of each recording, (n,) as the arguments.
 
-    groups: of `group_of`; all of a group share one split. sizes: how much the recording counts.
+    groups: of `groups_of`; all of a group share one split. sizes: how much the recording counts.
     source_splits: the split that the source put it into. A source that knows more than train is
     followed, and what it leaves open is for training.
 

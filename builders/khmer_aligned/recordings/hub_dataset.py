@@ -10,7 +10,13 @@ import datasets
 
 from khmer_aligned.errors import UserError
 from khmer_aligned.hub.resolve import load, resolve
-from khmer_aligned.recordings.columns import SPLIT_NAMES, TEXT_COLUMNS
+from khmer_aligned.recordings.columns import (
+    LICENCE_COLUMNS,
+    SOURCE_COLUMNS,
+    SPLIT_NAMES,
+    TEXT_COLUMNS,
+    stated,
+)
 from khmer_aligned.schema import Recording
 
 ENDINGS = (".parquet", ".arrow")  # of the files that it reads beside audio
@@ -50,6 +56,8 @@ def read(name: str) -> Iterator[Recording]:
                 speaker=str(row["speaker"]) if row.get("speaker") else None,
                 split=SPLIT_NAMES.get(split),
                 problem=None if content else "the row holds no audio",
+                licence=stated(row, LICENCE_COLUMNS),
+                source=stated(row, SOURCE_COLUMNS),
             )
 
 

@@ -1,6 +1,7 @@
 """A folder with a table of its recordings: metadata.csv, metadata.tsv or metadata.jsonl.
 
-Columns: file_name; transcription, sentence or text; optional speaker, split, start and end.
+Columns: file_name; transcription, sentence or text; optional speaker, split, start, end, licence
+and source.
 """
 
 from __future__ import annotations
@@ -14,7 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from khmer_aligned.errors import UserError
-from khmer_aligned.recordings.columns import SPLIT_NAMES, TEXT_COLUMNS
+from khmer_aligned.recordings.columns import (
+    LICENCE_COLUMNS,
+    SOURCE_COLUMNS,
+    SPLIT_NAMES,
+    TEXT_COLUMNS,
+    stated,
+)
 from khmer_aligned.recordings.transcripts import read_transcript
 from khmer_aligned.schema import SPLITS, Recording
 
@@ -70,6 +77,8 @@ def _recording(root: Path, row: Row, where: str) -> Recording:
         text=str(text or ""),
         path=f"{file_name} ({where})",
         speaker=str(row["speaker"]) if row.get("speaker") else None,
+        licence=stated(row, LICENCE_COLUMNS),
+        source=stated(row, SOURCE_COLUMNS),
     )
     if text is None:
         return replace(recording, problem=f"no text (column {', '.join(TEXT_COLUMNS)})")

@@ -50,9 +50,10 @@ def begin_rows(
     """
     if beginning == "random":
         spread = table.std(dim=0)
-        return table.mean(dim=0) + spread * torch.randn(len(parts), table.shape[1])
+        return table.mean(dim=0) + spread * torch.randn(len(parts), table.shape[1]).to(table)
     rows = []
     for ids in parts:
         weights = torch.ones(len(ids)) if beginning == "mean" else torch.arange(1.0, len(ids) + 1)
+        weights = weights.to(table)  # the model may lie on a GPU
         rows.append((weights[:, None] * table[list(ids)]).sum(0) / weights.sum())
     return torch.stack(rows)
