@@ -60,7 +60,7 @@ def test_numbers():
     card = render_card(a_report(rejected=reasons("silence")))
     assert "1,234 clips, 1.5 hours of speech" in card
     assert "**mine@sha256:1**; the recordings were then cut at pauses, to at most 30 s" in card
-    assert "96 tokens of whisper@2." in card
+    assert "96 labels of whisper@2." in card
     assert table(card, "| split |") == [
         ["train", "1, and 34 clips of unknown", "2", "1,234", "1.50"]
     ]
