@@ -128,14 +128,18 @@ class Condition:
         gaps = [round(s * SAMPLE_RATE) for s in rng.uniform(*GAP_SECONDS, len(sentences))]
         spoken = list(sentences)
         if self.gaps == "room":
-            spoken = [_followed(s, _noise(n, ROOM_DB, rng)) for s, n in zip(spoken, gaps)]
+            spoken = [
+                _followed(s, _noise(n, ROOM_DB, rng)) for s, n in zip(spoken, gaps, strict=True)
+            ]
         if self.change is not None:
             lengths = np.cumsum([len(s.waveform) for s in spoken])
             whole = self.change(np.concatenate([s.waveform for s in spoken]), rng)
             parts = np.split(whole.astype(np.float32), lengths[:-1])
             spoken = [replace(s, waveform=part) for s, part in zip(spoken, parts, strict=True)]
         if self.gaps == "silent":
-            spoken = [_followed(s, _noise(n, SILENT_DB, rng)) for s, n in zip(spoken, gaps)]
+            spoken = [
+                _followed(s, _noise(n, SILENT_DB, rng)) for s, n in zip(spoken, gaps, strict=True)
+            ]
         return _at_speed(concatenate(spoken), self.speed)
 
 
@@ -156,12 +160,16 @@ _CHANGES: dict[str, Change | None] = {
     "reverberation, 0.5 s": _by(reverberation, 0.5, 3.0),
 }
 CONDITIONS = [
-    *(Condition(name, change, gaps) for name, change in _CHANGES.items() for gaps in ("room", "silent")),
+    *(
+        Condition(name, change, gaps)
+        for name, change in _CHANGES.items()
+        for gaps in ("room", "silent")
+    ),
     Condition("noise gate", _by(gate, 0.0)),
     Condition("noise gate, slow", _by(gate, 0.02, 0.4)),
     Condition("noise gate, 50 ms ahead", _by(gate, 0.05)),
     Condition("noise gate, 90 ms ahead", _by(gate, 0.09)),
-]  # fmt: skip
+]
 DEGRADED = [
     Condition("pink noise, 5 dB", _by(pink, 5.0)),
     Condition("telephone", telephone),
