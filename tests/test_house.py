@@ -27,7 +27,7 @@ PROGRAMS = {"khmer-aligned": aligned, "khmer-whisper": whisper}
 ROOMS: dict[str, list[set[str]]] = {
     "khmer_aligned": [
         {"errors"},
-        {"options", "files"},
+        {"options", "files", "device"},
         {"console", "schema"},
         {"text", "audio", "hub", "subtitles"},
         {"aligners", "recordings"},
@@ -60,6 +60,7 @@ SHARED_ROOMS = {
     "audio",
     "hub",
     "console",
+    "device",
     "files",
     "subtitles",
 }

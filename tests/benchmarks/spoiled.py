@@ -237,7 +237,7 @@ def report(aligner: Aligner, tokenizer: str, data: Path, seeds: int) -> None:
         aligner="",
         tokenizer=tokenizer,
         max_labels=MAX_CLIP_LABELS,
-        lag=None,
+        lag=lag,
         thresholds=Thresholds(),
         _models=(aligner, LabelCounter(tokenizer)),
     )

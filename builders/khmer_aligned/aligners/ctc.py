@@ -32,8 +32,6 @@ _PROBE_STEPS = 480  # divisible by every subsampling in use: 2, 3, 4, 5, 6, 8
 class CtcAligner:
     """An AutoModelForCTC, by folder or Hub id, that reads waveforms or log-mel features."""
 
-    lag = 0.0
-
     def __init__(self, source: str, device: torch.device) -> None:
         resolved = resolve(source, "model")
         options = {"revision": resolved.revision, "trust_remote_code": False}

@@ -17,6 +17,7 @@ from khmer_aligned.clips.make import MakeClips
 from khmer_aligned.dataset.card import render_card
 from khmer_aligned.dataset.config import BuildConfig
 from khmer_aligned.dataset.join import join_shards
+from khmer_aligned.dataset.lag import settle_lag
 from khmer_aligned.dataset.plan import Plan, divide, make_plan, read_recordings, source_splits
 from khmer_aligned.dataset.report import Report, sum_tallies, summary
 from khmer_aligned.dataset.shards import align_shard
@@ -82,8 +83,9 @@ def _run(plan: Plan, work: Path, out: Path) -> Report:
     cache, config = work / "cache", plan.config
     recordings = read_recordings(plan.corpus, cache)
     splits_of_source = source_splits(recordings)
+    lag = settle_lag(plan, recordings, work)
     make_clips = MakeClips(
-        config.aligner, config.tokenizer, config.max_labels, config.lag, config.thresholds
+        config.aligner, config.tokenizer, config.max_labels, lag["seconds"], config.thresholds
     )
     shards = divide(recordings)
     paths = [work / f"aligned-{i:05d}.parquet" for i in range(len(shards))]
@@ -103,6 +105,7 @@ def _run(plan: Plan, work: Path, out: Path) -> Report:
         "balance": totals["balance"],
         "rejected": totals["rejected"],
         "splits": sizes,
+        "lag": {**lag, "differing": [item for tally in tallies for item in tally.differing]},
     }
 
 

@@ -12,7 +12,7 @@ from datasets.utils.metadata import MetadataConfigs
 from huggingface_hub import DatasetCard, DatasetCardData
 
 from khmer_aligned.aligners import MMS_NAME
-from khmer_aligned.dataset.report import Report, reasons_by_seconds
+from khmer_aligned.dataset.report import Report, describe_lag, reasons_by_seconds
 from khmer_aligned.schema import CLIP_FEATURES, SAMPLE_RATE
 
 TITLE = "Khmer aligned speech"
@@ -91,6 +91,7 @@ def _body(report: Report) -> dict[str, Any]:
             for name, size in report["splits"].items()
         ],
         "aligner": escape(config["aligner"]),
+        "lag": describe_lag(report["lag"]),
         "max_labels": config["max_labels"],
         "tokenizer": escape(config["tokenizer"]),
         "non_commercial": config["aligner"] == MMS_NAME,
