@@ -1,4 +1,4 @@
-"""How late a model's tokens come, truly and by what is found, in any audio.
+"""How late a model's tokens come, truly and by what is measured, in any audio.
 
     uv run --group benchmarks python tests/benchmarks/bench_conditions.py MODEL DATA
 
@@ -23,72 +23,61 @@ from conditions import CONDITIONS, DEGRADED, Condition
 from joined import Joined, Sentence, read
 from khmer_aligned import aligners
 from khmer_aligned.aligners.base import Aligner
-from khmer_aligned.alignment import lag
-from khmer_aligned.alignment.align import align
-from khmer_aligned.errors import UserError
+from khmer_aligned.alignment.align import locate
+from khmer_aligned.alignment.lag import Edges, estimate_lag, recording_lag
+from khmer_aligned.alignment.splices import probe_lag
+from khmer_aligned.errors import Failed, UserError
 from khmer_aligned.text import Transcript
 
 HEAD = (
-    "| condition | gaps | true lag, ms | lags used, less the true one | found together | found by "
-    "each | edges | word starts as aligned: bias, p90 | with the lag found together |\n"
-    "|---|---|---|---|---|---|---|---|---|"
+    "| condition | gaps | true lag, ms | by all recordings, less the true one | by each one | edges "
+    "| word starts: median error, 90th percentile of distances, ms |\n|---|---|---|---|---|---|---|"
 )
 
 
 @dataclass(frozen=True)
 class Measured:
-    """One recording: seconds that its words come late before any lag is taken off (K,), the lag
-    that the alignment took off, and its edges."""
+    """One recording: seconds that its words come late before any lag is subtracted (K,), and what
+    it tells of the lag."""
 
     late: np.ndarray
-    used: float
-    edges: lag.Edges
+    edges: Edges
 
 
 def measure(joined: Joined, aligner: Aligner) -> Measured:
-    (alignment,) = align([joined.waveform], [Transcript.from_text(joined.text)], aligner)
-    if isinstance(alignment, UserError):
-        raise alignment
-    used = alignment.offset
-    true = {character: start for character, start, _ in joined.words}
+    (located,) = locate([joined.waveform], [Transcript.from_text(joined.text)], aligner)
+    if isinstance(located, Failed):
+        raise UserError(located.reason)
+    true_starts = {word.position: word.start for word in joined.words}
+    target, spans = located.path.target, located.path.spans
     late = [
-        word.start + used - true[word.span[0]]
-        for word, dropped in zip(alignment.words, alignment.lost, strict=True)
-        if word.span[0] in true and dropped is None
+        spans.start[first] * located.acoustics.frame_seconds - true_starts[word.span[0]]
+        for word, tokens, (first, _) in zip(
+            target.transcript.words, target.words, target.ranges, strict=True
+        )
+        if tokens.ids and word.span[0] in true_starts
     ]
-    edges = lag.find_edges(
-        alignment.energy,
-        [token.text for token in alignment.tokens],
-        np.array([token.start + used for token in alignment.tokens]),
-        np.array([token.score for token in alignment.tokens]),
-    )
-    return Measured(np.array(late), used, edges)
+    return Measured(np.array(late), located.edges)
 
 
 def row(condition: Condition, measured: Sequence[Measured]) -> str:
-    late = np.concatenate([one.late for one in measured])
-    together = lag.estimate_lag([one.edges for one in measured])
+    late = np.concatenate([recording.late for recording in measured])
+    estimate = estimate_lag([recording.edges for recording in measured])
 
-    def less_true(seconds: float | None, one: Measured) -> str:
-        return "-" if seconds is None else f"{(seconds - np.median(one.late)) * 1000:+.0f}"
+    def less(seconds: float | None, true_lag: float) -> str:
+        return "unknown" if seconds is None else f"{(seconds - true_lag) * 1000:+.0f}"
 
-    used = ", ".join(less_true(one.used, one) for one in measured)
-    alone = ", ".join(less_true(lag.estimate_lag([one.edges]).seconds, one) for one in measured)
-    before = _distances(np.concatenate([one.late - one.used for one in measured]))
-    if together.seconds is None:
-        found = after = "unknown"
-    else:
-        found = f"{(together.seconds - np.median(late)) * 1000:+.0f}"
-        after = _distances(late - together.seconds)
+    each = ", ".join(less(recording_lag(r.edges), float(np.median(r.late))) for r in measured)
+    starts = "unknown"
+    if estimate.seconds is not None:
+        errors = late - estimate.seconds
+        p90 = np.percentile(np.abs(errors), 90)
+        starts = f"{np.median(errors) * 1000:+.0f}, {p90 * 1000:.0f}"
+    true_lag = float(np.median(late))
     return (
-        f"| {condition.name} | {condition.gaps} | {np.median(late) * 1000:.0f} | {used} | {found} "
-        f"| {alone} | {together.edges} | {before} | {after} |"
+        f"| {condition.name} | {condition.gaps} | {true_lag * 1000:.0f} "
+        f"| {less(estimate.seconds, true_lag)} | {each} | {estimate.edges} | {starts} |"
     )
-
-
-def _distances(seconds: np.ndarray) -> str:
-    off = np.percentile(np.abs(seconds), 90)
-    return f"{np.median(seconds) * 1000:+.0f}, {off * 1000:.0f}"
 
 
 def _parts(sentences: list[Sentence], recordings: int, length: int) -> list[list[Sentence]]:
@@ -112,7 +101,7 @@ def main() -> None:
         made = (condition.make(part, seed) for seed, part in enumerate(parts))
         print(row(condition, [measure(joined, model) for joined in made]), flush=True)
     clean = CONDITIONS[0].make(parts[0], 0).waveform
-    probe = lag.probe_lag(model, [clean])
+    probe = probe_lag(model, [clean])
     seconds = "unknown" if probe.seconds is None else f"{probe.seconds * 1000:.0f} ms"
     print(f"\nBy {probe.splices} splices into a clean recording: {seconds}")
 

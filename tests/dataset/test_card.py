@@ -20,7 +20,22 @@ def a_report(**changes):
         "balance": {"samples": unit, "characters": unit},
         "rejected": {},
         "splits": {"train": size},
+        "lag": a_lag(),
     } | changes
+
+
+def a_lag(**changes):
+    return {
+        "seconds": 0.187, "source": "measured", "edges": 1412, "recordings": 9,
+        "standard_error": 0.002, "splices": None, "differing": [],
+    } | changes  # fmt: skip
+
+
+def test_the_lag_and_where_it_is_from():
+    line = "subtracted from every time: 187 ms, measured on 1,412 edges of speech in 9 recordings."
+    assert line in render_card(a_report())
+    assert "unknown, 0 ms taken" in render_card(a_report(lag=a_lag(seconds=0.0, source="none")))
+    assert "187 ms, as given." in render_card(a_report(lag=a_lag(source="given")))
 
 
 def reasons(*names):
