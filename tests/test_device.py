@@ -35,7 +35,8 @@ def gpus(monkeypatch):
                 return names
             return [names[int(k)] for k in chosen.split(",") if k and int(k) < len(names)]
 
-        monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+        device._count_gpus.cache_clear()
+        monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
         monkeypatch.setattr(torch.cuda, "device_count", lambda: len(visible()))
         monkeypatch.setattr(torch.cuda, "is_available", lambda: bool(visible()))
         monkeypatch.setattr(torch.cuda, "get_device_name", lambda index: visible()[index])

@@ -71,7 +71,7 @@ def _count_gpus(visible: str | None) -> int:
     gpus = torch.cuda.device_count()
     if gpus < 2:
         return gpus if torch.cuda.is_available() else 0
-    return gpus if _run_apart(torch.cuda.is_available) else 0
+    return gpus if _run_apart(_is_available) else 0
 
 
 def describe_device(chosen: str | None = None) -> str:
@@ -107,6 +107,12 @@ def _run_apart(function: Callable[..., Result], *arguments: object) -> Result:
     context = get_context("fork" if "fork" in get_all_start_methods() else None)
     with ProcessPoolExecutor(1, mp_context=context) as pool:
         return pool.submit(function, *arguments).result()
+
+
+def _is_available() -> bool:
+    import torch
+
+    return torch.cuda.is_available()
 
 
 def _gpu_names() -> list[str]:

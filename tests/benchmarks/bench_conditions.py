@@ -30,8 +30,9 @@ from khmer_aligned.errors import Failed, UserError
 from khmer_aligned.text import Transcript
 
 HEAD = (
-    "| condition | gaps | true lag, ms | by all recordings, less the true one | by each one | edges "
-    "| word starts: median error, 90th percentile of distances, ms |\n|---|---|---|---|---|---|---|"
+    "| condition | gaps | true lag, ms | by all recordings, less the true one | by each one "
+    "| edges | word starts: median error, 90th percentile of distances, ms |\n"
+    "|---|---|---|---|---|---|---|"
 )
 
 

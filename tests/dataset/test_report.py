@@ -37,7 +37,7 @@ def test_a_build_without_a_clip_names_the_reason_that_took_most_text():
 
 def test_a_rejection_without_times_takes_no_seconds():
     row = {"reason": "broken file", "start": None, "end": None, "text": "ក"}
-    totals = sum_tallies([tally(), Tally({}, [json.dumps(row)])])
+    totals = sum_tallies([tally(), Tally({}, [json.dumps(row)], [])])
     assert totals["rejected"]["broken file"]["seconds"] == 0
     assert [name for name, _ in reasons_by_seconds(totals)] == ["too quiet", "broken file"]
 
