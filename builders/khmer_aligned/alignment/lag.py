@@ -21,7 +21,7 @@ import numpy as np
 from khmer_aligned.alignment.energy import HOP_SECONDS, Energy
 from khmer_aligned.alignment.readings import BestPath
 
-Source = Literal["given", "kept", "measured", "none"]
+LagSource = Literal["given", "kept", "measured", "none"]
 
 # Tokens are romanized letters or Khmer characters.
 _VOWELS = frozenset("aeiou") | frozenset(map(chr, [*range(0x17A5, 0x17B4), *range(0x17B6, 0x17C6)]))
@@ -96,13 +96,13 @@ class Lag:
     """
 
     seconds: float
-    source: Source
+    source: LagSource
     edges: int = 0
     recordings: int = 0
     standard_error: float | None = None
 
     @classmethod
-    def of(cls, estimate: LagEstimate, source: Source) -> Lag:
+    def of(cls, estimate: LagEstimate, source: LagSource) -> Lag:
         """The lag of an estimate, in whole milliseconds; 0 and `none` where that is unknown."""
         seconds, error = estimate.seconds, estimate.standard_error
         return cls(

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
-from khmer_aligned.alignment.lag import Source, count
+from khmer_aligned.alignment.lag import LagSource, count
 from khmer_aligned.errors import UserError
 from khmer_aligned.schema import SAMPLE_RATE
 
@@ -42,7 +42,7 @@ class LagReport(TypedDict):
     """
 
     seconds: float
-    source: Source
+    source: LagSource
     edges: int
     recordings: int
     standard_error: float | None
