@@ -31,7 +31,15 @@ def a_report(**changes):
         },
         "rights": {"licences": {"": 2}, "sources": {"": 2}},
         "files": {},
+        "lag": a_lag(),
     } | changes
+
+
+def a_lag(**changes):
+    return {
+        "seconds": 0.187, "source": "measured", "edges": 1412, "recordings": 9,
+        "standard_error": 0.002, "splices": None, "differing": [],
+    } | changes  # fmt: skip
 
 
 SPLIT = {

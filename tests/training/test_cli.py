@@ -56,6 +56,18 @@ def test_options_replace_values_of_the_file(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
+    ("options", "line"), [([], "device: CPU ("), (["--device", "cpu"], "device: CPU (chosen)")]
+)
+def test_the_first_line_of_train_says_the_device(tmp_path, monkeypatch, options, line):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    done = run("train", tmp_path / "nothing", tmp_path / "o", *options)
+    assert done.exit_code == 1
+    assert done.stderr.splitlines()[0].startswith(line)
+    done = run("train", "x", tmp_path / "o", "--device", "tpu")
+    assert "--device is 'tpu': give cpu, cuda or cuda:N" in done.stderr
+
+
+@pytest.mark.parametrize(
     ("args", "complaint"),
     [
         (["train", "nowhere/at/all", "{}/out"], "nowhere/at/all"),

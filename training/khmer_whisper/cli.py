@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec
 
 import click
 
-from khmer_aligned.console import Console, options_of
+from khmer_aligned.console import Console, device_option, options_of, start_on
 from khmer_aligned.errors import Failed, UserError
 from khmer_whisper.config import Config, Mixed
 from khmer_whisper.ctc.config import CtcConfig
@@ -83,6 +83,7 @@ def main() -> None:
     help="Train also where dataset, base or libraries are not those that --config was made with.",
 )
 @options_of(Config, mix=MixedType())
+@device_option
 @quiet
 def train(
     dataset: str,
@@ -90,6 +91,7 @@ def train(
     config_file: Path | None,
     processes: int,
     allow_differences: bool,
+    device: str | None,
     **options: object,
 ) -> None:
     """Fine-tune a Whisper on DATASET and write the model folder OUT.
@@ -102,6 +104,8 @@ def train(
     given["dataset"] = dataset
     config = Config.read(config_file, **given) if config_file else Config.of(given)
     rank = os.environ.get("RANK")  # set in each of several processes
+    if rank is None:
+        start_on(device)
     if processes > 1 and rank is None:
         from khmer_whisper.launch import launch
 
@@ -321,9 +325,15 @@ def extend(
     show_default=True,
     help="Stretches of a file decoded at a time.",
 )
+@device_option
 @quiet
 def transcribe(
-    model: str, files: tuple[Path, ...], form: Form, out: Path | None, batch_size: int
+    model: str,
+    files: tuple[Path, ...],
+    form: Form,
+    out: Path | None,
+    batch_size: int,
+    device: str | None,
 ) -> None:
     """Transcribe audio FILES of any length with MODEL."""
     from khmer_whisper import model as models
@@ -331,6 +341,7 @@ def transcribe(
 
     names = [f"{file.stem}.{form}" for file in files]
     _check_output(names, form, out)
+    start_on(device)
     whisper = models.place(models.load(model))
     failed = 0
     for file, name, result in zip(

@@ -18,6 +18,7 @@ from khmer_aligned.clips.make import MakeClips
 from khmer_aligned.dataset.card import describe_splits, render_card, render_tasks
 from khmer_aligned.dataset.config import BuildConfig
 from khmer_aligned.dataset.join import join_shards
+from khmer_aligned.dataset.lag import settle_lag
 from khmer_aligned.dataset.plan import Plan, divide, make_plan, read_recordings, source_splits
 from khmer_aligned.dataset.report import Report, sum_tallies, summary
 from khmer_aligned.dataset.rights import write_rights
@@ -96,8 +97,9 @@ def _run(plan: Plan, work: Path, out: Path) -> Report:
     cache, config = work / "cache", plan.config
     recordings = read_recordings(plan.corpus, cache)
     splits_of_source = source_splits(recordings)
+    lag = settle_lag(plan, recordings, work)
     make_clips = MakeClips(
-        config.aligner, config.tokenizer, config.max_labels, config.lag, config.thresholds
+        config.aligner, config.tokenizer, config.max_labels, lag["seconds"], config.thresholds
     )
     shards = divide(recordings)
     paths = [work / f"aligned-{i:05d}.parquet" for i in range(len(shards))]
@@ -121,6 +123,7 @@ def _run(plan: Plan, work: Path, out: Path) -> Report:
         "statistics": measure(out),
         "rights": write_rights(recordings, out),
         "files": file_sums(out),
+        "lag": {**lag, "differing": [item for tally in tallies for item in tally.differing]},
     }
 
 

@@ -33,7 +33,8 @@ class BuildConfig:
     )
     lag: float | None = option(
         None,
-        "Seconds that the aligner's tokens come late, for recordings with too few pauses to tell.",
+        "Seconds that the aligner's tokens come late, a constant of the model; by default it is "
+        "measured on the recordings, else the figure that `calibrate` keeps.",
         formerly="--offset",
     )
     seed: int = option(0, "Decides which speakers or recordings are held out.")
