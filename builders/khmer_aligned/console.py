@@ -137,3 +137,8 @@ def _number_or_text(field: Field[Any]) -> type:
 def _type_name(field: Field[Any]) -> str:
     """The annotation, which `from __future__ import annotations` leaves as text."""
     return str(field.type).removesuffix(" | None")
+
+
+def note(text: str) -> None:
+    """Show a line that is no result and no error: what was assumed, or left unused."""
+    click.echo(text, err=True)

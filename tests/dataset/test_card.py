@@ -18,6 +18,7 @@ def a_report(**changes):
         "config": {"aligner": "mine@sha256:1", "tokenizer": "whisper@2", "max_labels": 96},
         "versions": {},
         "balance": {"samples": unit, "characters": unit},
+        "recordings": {"in": 3, "unread": 1},
         "rejected": {},
         "splits": {"train": size},
     } | changes
@@ -41,6 +42,8 @@ def test_numbers():
     assert "96 tokens of whisper@2." in card
     assert table(card, "| split |") == [["train", "2", "1,234", "90.0"]]
     assert table(card, "| | in |")[1] == ["text, characters", "32,000", "16,000", "16,000"]
+    unread = ["recordings, and those whose audio could not be read", "3", "", "1"]
+    assert table(card, "| | in |")[2] == unread
     assert table(card, "| rejected for |") == [["silence", "1", "1.0", "7"]]
     assert "{" not in card
     assert card.endswith("them here.\n")

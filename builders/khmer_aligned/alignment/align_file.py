@@ -34,7 +34,7 @@ def align_file(
     Raises UserError for a file that cannot be read or aligned.
     """
     waveform = audio.load(Path(recording), name=str(recording))
-    text = Transcript.from_text(read_transcript(Path(transcript)))
+    text = Transcript.from_text(read_transcript(Path(transcript)).text)
     model = aligners.load(aligner, lag=lag)
     (result,) = align([waveform], [text], model, thresholds)
     if isinstance(result, Failed):

@@ -57,6 +57,7 @@ class MakeClips:
     max_labels: int
     lag: float | None
     thresholds: Thresholds
+    track: int = 1
     _models: tuple[Aligner, LabelCounter] | None = field(default=None, repr=False)
 
     def __getstate__(self) -> Row:
@@ -75,7 +76,7 @@ class MakeClips:
         # Decoding runs ahead, and of two groups one is aligned and cut while the other has the
         # model: decoders, models and paths release the GIL.
         with ThreadPoolExecutor() as decoders, ThreadPoolExecutor(2) as groups:
-            decoded = [decoders.submit(_load, row) for row in rows]
+            decoded = [decoders.submit(_load, row, self.track) for row in rows]
             outcomes = [row for group in groups.map(make_group, _group(rows)) for row in group]
         return {name: [outcome.get(name) for outcome in outcomes] for name in OUTCOME_FEATURES}
 
@@ -101,11 +102,11 @@ class MakeClips:
         outcomes: list[Row] = []
         for i, (row, waveform) in enumerate(zip(rows, waveforms, strict=True)):
             if isinstance(waveform, Failed):
-                samples, made = 0, [_reject_recording(row, 0, waveform.reason)]
+                samples, made = 0, [_reject_recording(row, 0, waveform)]
             else:
                 samples, alignment = len(waveform), alignments[i]
                 if isinstance(alignment, Failed):
-                    made = [_reject_recording(row, samples, alignment.reason)]
+                    made = [_reject_recording(row, samples, alignment)]
                 else:
                     made = list(self._cut_and_judge(row, waveform, alignment, count_labels))
             made[0] |= {"recording_samples": samples, "recording_characters": len(row["text"])}
@@ -163,15 +164,15 @@ def _group(rows: list[Row]) -> list[slice]:
     return groups
 
 
-def _load(row: Row) -> np.ndarray | Failed:
+def _load(row: Row, track: int) -> np.ndarray | Failed:
     """The waveform of a recording, or why there is none."""
     if row["problem"]:
-        return Failed(row["problem"])
+        return Failed(row["detail"], row["problem"])
     source = row["audio"]["bytes"] or Path(row["audio"]["path"])
     try:
-        return audio.load(source, name=row["path"], start=row["start"], end=row["end"])
+        return audio.load(source, name=row["path"], start=row["start"], end=row["end"], track=track)
     except UserError as error:
-        return Failed(str(error))
+        return Failed.of(error)
 
 
 def _clip(
@@ -219,11 +220,13 @@ def _reject(row: Row, lo: int, hi: int, text: str, reason: str, figures: Row) ->
     }
 
 
-def _reject_recording(row: Row, samples: int, reason: str) -> Row:
+def _reject_recording(row: Row, samples: int, failed: Failed) -> Row:
     """A whole recording that cannot be aligned; it has no times where nothing was decoded."""
+    reason = failed.category or failed.reason
+    figures = {"path": row["path"], "detail": failed.reason}
     if samples:
-        return _reject(row, 0, samples, row["text"], reason, {"path": row["path"]})
-    rejection = Rejection(row["recording"], None, None, row["text"], reason, {"path": row["path"]})
+        return _reject(row, 0, samples, row["text"], reason, figures)
+    rejection = Rejection(row["recording"], None, None, row["text"], reason, figures)
     return {
         "rejection": json.dumps(rejection.as_row(), ensure_ascii=False),
         "samples": 0,

@@ -33,6 +33,9 @@ class BuildConfig:
         "Seconds that the aligner's tokens come late, for recordings with too few pauses to tell.",
         formerly="--offset",
     )
+    track: int = option(
+        1, "Which audio track is read of a file that has several, as a video may.", at_least=1
+    )
     seed: int = option(0, "Decides which speakers or recordings are held out.")
     thresholds: Thresholds = field(default_factory=Thresholds)
 
