@@ -54,9 +54,8 @@ def test_libsndfile_formats_rates_and_channels(tmp_path, ending, kind, subtype, 
 def write_tracks(path: Path, codec: str, tracks: list[np.ndarray], rate: int) -> None:
     """A file of FFmpeg's with an audio track for each of (n, 2) samples."""
     with av.open(str(path), "w") as container:
-        streams = [container.add_stream(codec, rate=rate) for _ in tracks]
+        streams = [container.add_stream(codec, rate=rate, layout="stereo") for _ in tracks]
         for stream, samples in zip(streams, tracks, strict=True):
-            stream.layout = "stereo"
             frame = av.AudioFrame.from_ndarray(
                 np.ascontiguousarray(samples.T), format="fltp", layout="stereo"
             )

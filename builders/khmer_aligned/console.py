@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import sys
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import Field, fields
@@ -141,4 +142,6 @@ def _type_name(field: Field[Any]) -> str:
 
 def note(text: str) -> None:
     """Show a line that is no result and no error: what was assumed, or left unused."""
-    click.echo(text, err=True)
+    from tqdm import tqdm  # it writes above a progress bar
+
+    tqdm.write(text, file=sys.stderr)
