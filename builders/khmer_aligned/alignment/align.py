@@ -17,6 +17,7 @@ from khmer_aligned.aligners.base import Aligner, frame_seconds
 from khmer_aligned.alignment import viterbi
 from khmer_aligned.alignment.energy import Energy, measure_energy
 from khmer_aligned.alignment.lag import estimate_lag, find_first_words
+from khmer_aligned.alignment.optional import drop_optional
 from khmer_aligned.alignment.readings import BestPath, find_best_path
 from khmer_aligned.alignment.target import Target, make_target, span_index
 from khmer_aligned.alignment.thresholds import DEFAULT, Thresholds
@@ -108,7 +109,10 @@ def align(
 
     def align_one(i: int, emission: np.ndarray) -> Alignment | Failed:
         try:
-            return _align_one(waveforms[i], targets[i], emission, aligner, thresholds)
+            target = targets[i]
+            if target.transcript.optional:
+                target = drop_optional(target.transcript, emission, aligner)
+            return _align_one(waveforms[i], target, emission, aligner, thresholds)
         except UserError as error:
             return Failed.of(error)
 

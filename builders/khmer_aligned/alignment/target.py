@@ -62,6 +62,9 @@ def make_target(transcript: Transcript, aligner: Aligner, omitted: Sequence[Span
     for k, word in enumerate(transcript.words):
         if span_index(omitted, word.span[0]) is not None:
             words[k] = _NO_TOKENS
+            if stars[-1] != len(ids) - 1:
+                stars.append(len(ids))
+                ids.append(star)
             ranges.append((stars[-1], stars[-1] + 1))
             continue
         spelled = words[k].ids or (star,)

@@ -15,13 +15,14 @@ from datasets import Features, Value
 from khmer_aligned import aligners, audio
 from khmer_aligned.aligners.base import Aligner
 from khmer_aligned.alignment import align
-from khmer_aligned.alignment.doubts import UNTRANSCRIBED
+from khmer_aligned.alignment.doubts import UNREAD, UNTRANSCRIBED
 from khmer_aligned.alignment.thresholds import Thresholds
 from khmer_aligned.clips import cut, quality
+from khmer_aligned.clips.cues import find_far_cues
 from khmer_aligned.clips.labels import LabelCounter
 from khmer_aligned.errors import Failed, UserError
-from khmer_aligned.schema import CLIP_FEATURES, SAMPLE_RATE, Clip, Rejection, Word
-from khmer_aligned.text import Transcript
+from khmer_aligned.schema import CLIP_FEATURES, SAMPLE_RATE, Clip, Cue, Rejection, Word
+from khmer_aligned.text import Transcript, Unread
 
 # A row of the result is a clip, or a rejection (as JSON) and no clip.
 OUTCOME_FEATURES = Features(
@@ -36,6 +37,8 @@ OUTCOME_FEATURES = Features(
         "recording_characters": Value("int64"),
     }
 )
+
+FAR_FROM_CAPTION = "spoken far from the time of its caption"
 
 # Characters of transcript that go through the model at once: about seven minutes.
 _GROUP_CHARACTERS = 5_000
@@ -122,23 +125,38 @@ class MakeClips:
     ) -> Iterator[Row]:
         """The pieces of one recording and the quiet between them, in order."""
         transcript = alignment.transcript
+        far_cues = find_far_cues(alignment, [Cue(**cue) for cue in row["cues"] or ()])
         pieces = cut.cut(alignment, len(waveform), count_labels, self.max_labels, self.thresholds)
         number = last_sample = 0
         for piece in pieces:
             figures = quality.measure(alignment, piece)
             verdict = quality.judge(figures, self.thresholds)
             raw_start, raw_end = transcript.slice_raw(piece.first, piece.last)
+            far = [cue for cue in far_cues if cue.span[0] < raw_end and raw_start < cue.span[1]]
+            if verdict is True and far:
+                verdict = False, FAR_FROM_CAPTION
+            unread: list[Row] = []
             if verdict is True:
                 lo, hi = piece.start, piece.end
+                unread = [
+                    _reject_unread(row, hi, phrase, transcript.raw)
+                    for phrase in transcript.omitted
+                    if raw_start <= phrase.span[0] and phrase.span[1] <= raw_end
+                ]
                 clip = _clip(row, waveform, alignment, piece, number, figures.score)
                 outcome = asdict(clip) | {"audio": {"bytes": clip.audio, "path": f"{clip.id}.flac"}}
                 number += 1
             else:
                 lo, hi = piece.region
                 text = transcript.raw[raw_start:raw_end]
-                outcome = _reject(row, lo, hi, text, verdict[1], figures.as_row())
+                details = figures.as_row()
+                if far:
+                    details["seconds_from_caption"] = round(far[0].seconds, 2)
+                outcome = _reject(row, lo, hi, text, verdict[1], details)
             yield from self._reject_gap(row, alignment, last_sample, lo)
-            yield outcome | {"samples": hi - lo, "characters": raw_end - raw_start}
+            characters = raw_end - raw_start - sum(each["characters"] for each in unread)
+            yield outcome | {"samples": hi - lo, "characters": characters}
+            yield from unread
             last_sample = hi
         yield from self._reject_gap(row, alignment, last_sample, len(waveform))
 
@@ -218,6 +236,12 @@ def _reject(row: Row, lo: int, hi: int, text: str, reason: str, figures: Row) ->
         "samples": hi - lo,
         "characters": len(text),
     }
+
+
+def _reject_unread(row: Row, sample: int, phrase: Unread, raw: str) -> Row:
+    """A phrase in a clip's text that was not read aloud; it takes no audio."""
+    text = raw[slice(*phrase.span)]
+    return _reject(row, sample, sample, text, UNREAD, {"kind": phrase.kind})
 
 
 def _reject_recording(row: Row, samples: int, failed: Failed) -> Row:

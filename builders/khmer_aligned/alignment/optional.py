@@ -1,0 +1,97 @@
+"""Phrases of a transcript that may not be spoken: the audio decides, as over a number's reading.
+
+Each phrase is left out first, with a star in its place, and then tried there, together with the
+words around it. Paths through the same frames can be compared whatever their tokens: a phrase that
+was spoken is more probable than the star, and one that was not is less probable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from khmer_aligned.aligners.base import Aligner, frame_seconds
+from khmer_aligned.alignment import viterbi
+from khmer_aligned.alignment.target import Target, make_target, star_id
+from khmer_aligned.errors import UserError
+from khmer_aligned.text import SpokenWord, Transcript, Unread
+
+_CONTEXT = 1.0  # seconds of words on either side that are aligned anew
+
+
+def drop_optional(transcript: Transcript, emission: np.ndarray, aligner: Aligner) -> Target:
+    """The target of a transcript with those of its optional phrases that were spoken.
+
+    emission: float32 (T, V). Raises UserError where the transcript cannot be aligned.
+    """
+    silent = [phrase.span for phrase in transcript.optional if phrase.silent]
+    transcript = transcript.omit(silent)
+    phrases = [phrase for phrase in transcript.optional if not phrase.silent]
+    if not phrases:
+        return make_target(transcript, aligner)
+    try:
+        target = make_target(transcript, aligner, [phrase.span for phrase in phrases])
+        path = viterbi.align(emission, target.ids, aligner.blank, star_id(aligner))
+    except UserError:  # nothing is left without these phrases, or it is too long by itself
+        return make_target(transcript, aligner)
+    search = _Search(target, viterbi.merge(path, target.ids), emission, aligner)
+    unread = [phrase.span for phrase in phrases if not search.is_spoken(phrase)]
+    return make_target(transcript.omit(unread), aligner)
+
+
+@dataclass(frozen=True)
+class _Search:
+    """The path of a target that leaves all optional phrases out."""
+
+    target: Target
+    spans: viterbi.Spans
+    emission: np.ndarray
+    aligner: Aligner
+
+    def is_spoken(self, phrase: Unread) -> bool:
+        """Whether a path with the phrase is more probable than one with the star in its place."""
+        words = self.target.transcript.words
+        first = next((k for k, word in enumerate(words) if word.span[0] >= phrase.span[0]), 0)
+        last = next(
+            (k for k in range(first, len(words)) if words[k].span[0] >= phrase.span[1]), len(words)
+        )
+        if first == last:
+            return False
+        star, spans = self.target.ranges[first][0], self.spans
+        context = round(_CONTEXT / frame_seconds(self.aligner))
+        left = min(int(np.searchsorted(spans.start, spans.start[star] - context)), star)
+        right = int(np.searchsorted(spans.end, spans.end[star] + context, "right"))
+        right = max(right, star + 1)
+        start = int(spans.start[left]) if left else 0
+        end = int(spans.end[right - 1]) if right < len(self.target.ids) else len(self.emission)
+        before, after = self.target.ids[left : star + 1], self.target.ids[star:right]
+        emission = self.emission[start:end]
+        without = self._score(emission, np.concatenate([before, after[1:]]))
+        return any(
+            self._score(emission, np.concatenate([before, tokens, after])) > without
+            for tokens in self._readings(first, last)
+        )
+
+    def _readings(self, first: int, last: int) -> Iterator[np.ndarray]:
+        """The tokens of words [first, last), in each reading of a number among them."""
+        words = self.target.transcript.words
+        yield self._tokens(words[first:last])
+        for ambiguity in self.target.transcript.ambiguities:
+            if first <= ambiguity.first and ambiguity.last <= last:
+                for reading in ambiguity.readings[1:]:
+                    head, tail = words[first : ambiguity.first], words[ambiguity.last : last]
+                    yield self._tokens((*head, *reading, *tail))
+
+    def _tokens(self, words: tuple[SpokenWord, ...]) -> np.ndarray:
+        return np.array([token for word in words for token in self.aligner.tokens(word).ids], int)
+
+    def _score(self, emission: np.ndarray, ids: np.ndarray) -> float:
+        """The log-probability of the best path, in nats; -inf where there is none."""
+        star = star_id(self.aligner)
+        try:
+            ids = ids.astype(np.int32)
+            return viterbi.align(emission, ids, self.aligner.blank, star, threads=1).score
+        except UserError:
+            return -np.inf
