@@ -15,6 +15,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple
 from unittest.mock import patch
@@ -24,14 +25,14 @@ from rapidfuzz.distance import Levenshtein
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from joined import concatenate, read
-from khmer_aligned import aligners, audio
+from khmer_aligned import aligners
+from khmer_aligned.alignment.thresholds import Thresholds
 from khmer_aligned.clips import make
 from khmer_aligned.clips.labels import LabelCounter
 from khmer_aligned.clips.make import MakeClips
+from khmer_aligned.dataset.config import MAX_CLIP_LABELS
 from khmer_aligned.recordings.transcripts import read_transcript
 from khmer_aligned.schema import RECORDING_FEATURES
-from khmer_aligned.alignment.thresholds import Thresholds
-from khmer_aligned.dataset.config import MAX_CLIP_LABELS
 
 _BUNDLED = Path(__file__).parents[2] / "training" / "khmer_whisper" / "demo" / "assets" / "whisper"
 
@@ -58,7 +59,22 @@ def middle(text: str, what: str) -> str:
     if not spaces:
         return text + what
     k = min(spaces, key=lambda k: abs(k - len(text) / 2))
-    return f"{text[:k]} {what} {text[k + 1:]}"
+    return f"{text[:k]} {what} {text[k + 1 :]}"
+
+
+def spoken_name(text: str) -> str:
+    """The first word before a colon: a name, and read aloud."""
+    return text.replace(" ", "៖ ", 1)
+
+
+def spoken_aside(text: str) -> str:
+    """The second half in brackets, and read aloud."""
+    spaces = [k for k, char in enumerate(text) if char == " "]
+    if not spaces:
+        return text
+    k = min(spaces, key=lambda k: abs(k - len(text) / 2))
+    end = len(text.rstrip("។ "))
+    return f"{text[:k]} ({text[k + 1 : end]}){text[end:]}"
 
 
 def clock(seconds: float, mark: str = ",") -> str:
@@ -75,7 +91,9 @@ def srt(lines: Lines, offset: float = 0.0, drift: float = 0.0) -> str:
 
 def vtt(lines: Lines) -> str:
     cues = (f"{clock(a, '.')} --> {clock(b, '.')} align:start\n{text}\n" for a, b, text in lines)
-    return "WEBVTT\n\nSTYLE\n::cue { color: red }\n\nNOTE translated by\nnobody\n\n" + "\n".join(cues)
+    return "WEBVTT\n\nSTYLE\n::cue { color: red }\n\nNOTE translated by\nnobody\n\n" + "\n".join(
+        cues
+    )
 
 
 def vtt_tags(lines: Lines) -> str:
@@ -92,8 +110,12 @@ def rolling(lines: Lines) -> str:
     for a, b, text in lines:
         head, _, tail = text.partition(" ")
         timed = f"{head}<{clock(a + 0.5, '.')}><c> {tail}</c>"
-        cues.append(f"{clock(a, '.')} --> {clock(b - 0.01, '.')} align:start position:0%\n{before}\n{timed}\n")
-        cues.append(f"{clock(b - 0.01, '.')} --> {clock(b, '.')} align:start position:0%\n{text}\n \n")
+        cues.append(
+            f"{clock(a, '.')} --> {clock(b - 0.01, '.')} align:start position:0%\n{before}\n{timed}\n"
+        )
+        cues.append(
+            f"{clock(b - 0.01, '.')} --> {clock(b, '.')} align:start position:0%\n{text}\n \n"
+        )
         before = text
     return "\n".join(cues)
 
@@ -137,7 +159,7 @@ def elan(lines: Lines) -> str:
     )
     return (
         '<?xml version="1.0" encoding="UTF-8"?><ANNOTATION_DOCUMENT>'
-        f"<TIME_ORDER>{slots}</TIME_ORDER><TIER TIER_ID=\"km\">{notes}</TIER></ANNOTATION_DOCUMENT>"
+        f'<TIME_ORDER>{slots}</TIME_ORDER><TIER TIER_ID="km">{notes}</TIER></ANNOTATION_DOCUMENT>'
     )
 
 
@@ -158,6 +180,14 @@ def interleave(every: int, extra: str) -> Wild:
         (f"{extra.format(k=k)}\n" if k % every == 0 else "") + line.text + "\n"
         for k, line in enumerate(lines)
     )
+
+
+def below_times(lines: Lines) -> str:
+    return "".join(f"{int(a) // 60}:{int(a) % 60:02}\n{text}\n" for a, _, text in lines)
+
+
+def utf16_crlf(lines: Lines) -> bytes:
+    return b"\xfe\xff" + "".join(f"{line.text}\r\n" for line in lines).encode("utf-16-be")
 
 
 plain = each(lambda k, text: text)
@@ -193,6 +223,10 @@ CASES: dict[str, tuple[str, Wild]] = {
     "English in brackets": (".txt", each(lambda k, t: middle(t, "(United Nations)"))),
     "abbreviations": (".txt", each(lambda k, t: middle(t, "(UN)"))),
     "times inside": (".txt", each(lambda k, t: f"[00:{k:02}] {t}" if k % 4 == 0 else t)),
+    "a name that is spoken": (".txt", each(lambda k, t: spoken_name(t))),
+    "an aside that is spoken": (".txt", each(lambda k, t: spoken_aside(t))),
+    "headings that are spoken": (".txt", each(lambda k, t: t if k % 5 else t.rstrip("។ ") + "\n")),
+    "&amp;": (".txt", each(lambda k, t: t.replace(" ", " &lt;", 1))),
     "SRT": (".srt", srt),
     "SRT in .txt": (".txt", srt),
     "SRT off by 2 s": (".srt", lambda lines: srt(lines, offset=2.0)),
@@ -208,9 +242,9 @@ CASES: dict[str, tuple[str, Wild]] = {
     "Audacity": (".txt", lambda lines: "".join(f"{a:.3f}\t{b:.3f}\t{t}\n" for a, b, t in lines)),
     "Whisper": (".json", whisper),
     "whisper.cpp": (".json", whisper_cpp),
-    "a video's page": (".txt", lambda lines: "".join(f"{int(a) // 60}:{int(a) % 60:02}\n{t}\n" for a, _, t in lines)),
+    "a video's page": (".txt", below_times),
     "UTF-16": (".txt", lambda lines: b"\xff\xfe" + str(plain(lines)).encode("utf-16-le")),
-    "UTF-16 BE, CRLF": (".txt", lambda lines: b"\xfe\xff" + str(plain(lines)).replace("\n", "\r\n").encode("utf-16-be")),
+    "UTF-16 BE, CRLF": (".txt", utf16_crlf),
 }  # fmt: skip
 
 
@@ -225,7 +259,7 @@ def run(make_clips: MakeClips, path: Path, waveform: np.ndarray) -> Result:
     text, cues = read_transcript(path)
     row = dict.fromkeys(RECORDING_FEATURES) | {
         "id": "wild", "recording": "wild", "path": "wild", "audio": {"bytes": b"-", "path": None},
-        "text": text, "cues": [cue.__getstate__() and vars_of(cue) for cue in cues],
+        "text": text, "cues": [asdict(cue) for cue in cues],
     }  # fmt: skip
     with patch.object(make.audio, "load", lambda *_, **__: waveform):
         columns = make_clips({name: [value] for name, value in row.items()})
@@ -235,17 +269,15 @@ def run(make_clips: MakeClips, path: Path, waveform: np.ndarray) -> Result:
         outcome = dict(zip(columns, values, strict=True))
         characters += outcome["characters"]
         if outcome["rejection"] is None:
-            words += [word.text if hasattr(word, "text") else word["text"] for word in outcome["words"]]
+            words += [
+                word.text if hasattr(word, "text") else word["text"] for word in outcome["words"]
+            ]
         else:
             rejection = json.loads(outcome["rejection"])
             kind = rejection["figures"].get("kind")
             said[f"{rejection['reason']}: {kind}" if kind else rejection["reason"]] += 1
     assert characters == len(text), "the outcomes of a build tile its text"
     return Result(words, said)
-
-
-def vars_of(cue) -> dict[str, float]:
-    return {"first": cue.first, "last": cue.last, "start": cue.start, "end": cue.end}
 
 
 def main() -> None:
@@ -257,9 +289,7 @@ def main() -> None:
     parser.add_argument("--only", action="append", help="a case; may be given again")
     options = parser.parse_args()
     joined = concatenate(read(options.data / "keosaly_labelled", 0, options.sentences))
-    lines = [
-        Line(s.start, s.end, joined.text[s.first : s.last].strip()) for s in joined.sentences
-    ]
+    lines = [Line(s.start, s.end, joined.text[s.first : s.last].strip()) for s in joined.sentences]
     model = aligners.load(options.model)
     emissions = model.emissions([joined.waveform])
     with patch.object(model, "emissions", lambda waveforms: emissions):
@@ -288,7 +318,9 @@ def main() -> None:
                 wrong = (edits["insert"] + edits["replace"]) / len(clean)
                 worst = max(worst, lost)
                 reasons = ", ".join(f"{n} x {reason}" for reason, n in said.most_common())
-                print(f"| {name} | {len(words)} | {lost:.1%} | {wrong:.1%} | {reasons} |", flush=True)
+                print(
+                    f"| {name} | {len(words)} | {lost:.1%} | {wrong:.1%} | {reasons} |", flush=True
+                )
     print(f"\n{len(CASES) - 1} wild transcripts; most lost: {worst:.1%}")
 
 

@@ -111,7 +111,7 @@ def align(
         try:
             target = targets[i]
             if target.transcript.optional:
-                target = drop_optional(target.transcript, emission, aligner)
+                target = drop_optional(target.transcript, emission, aligner, thresholds)
             return _align_one(waveforms[i], target, emission, aligner, thresholds)
         except UserError as error:
             return Failed.of(error)

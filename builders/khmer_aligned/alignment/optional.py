@@ -2,26 +2,34 @@
 
 Each phrase is left out first, with a star in its place, and then tried there, together with the
 words around it. Paths through the same frames can be compared whatever their tokens: a phrase that
-was spoken is more probable than the star, and one that was not is less probable.
+was spoken is more probable than the star, and one that was not is less probable. A long phrase with
+a wrong word may be less probable than the star, too, so it counts as spoken also where most of its
+tokens are those of the audio.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
+from rapidfuzz.distance import Levenshtein
 
 from khmer_aligned.aligners.base import Aligner, frame_seconds
 from khmer_aligned.alignment import viterbi
 from khmer_aligned.alignment.target import Target, make_target, star_id
+from khmer_aligned.alignment.thresholds import Thresholds
 from khmer_aligned.errors import UserError
 from khmer_aligned.text import SpokenWord, Transcript, Unread
 
 _CONTEXT = 1.0  # seconds of words on either side that are aligned anew
+_LONG = 8  # tokens from which the distance of a phrase tells something
 
 
-def drop_optional(transcript: Transcript, emission: np.ndarray, aligner: Aligner) -> Target:
+def drop_optional(
+    transcript: Transcript, emission: np.ndarray, aligner: Aligner, thresholds: Thresholds
+) -> Target:
     """The target of a transcript with those of its optional phrases that were spoken.
 
     emission: float32 (T, V). Raises UserError where the transcript cannot be aligned.
@@ -36,7 +44,8 @@ def drop_optional(transcript: Transcript, emission: np.ndarray, aligner: Aligner
         path = viterbi.align(emission, target.ids, aligner.blank, star_id(aligner))
     except UserError:  # nothing is left without these phrases, or it is too long by itself
         return make_target(transcript, aligner)
-    search = _Search(target, viterbi.merge(path, target.ids), emission, aligner)
+    limit = thresholds.unspoken_distance
+    search = _Search(target, viterbi.merge(path, target.ids), emission, aligner, limit)
     unread = [phrase.span for phrase in phrases if not search.is_spoken(phrase)]
     return make_target(transcript.omit(unread), aligner)
 
@@ -49,9 +58,10 @@ class _Search:
     spans: viterbi.Spans
     emission: np.ndarray
     aligner: Aligner
+    limit: float  # the distance from the greedy tokens up to which a long phrase is spoken
 
     def is_spoken(self, phrase: Unread) -> bool:
-        """Whether a path with the phrase is more probable than one with the star in its place."""
+        """Whether the audio holds the phrase in its place."""
         words = self.target.transcript.words
         first = next((k for k, word in enumerate(words) if word.span[0] >= phrase.span[0]), 0)
         last = next(
@@ -68,11 +78,22 @@ class _Search:
         end = int(spans.end[right - 1]) if right < len(self.target.ids) else len(self.emission)
         before, after = self.target.ids[left : star + 1], self.target.ids[star:right]
         emission = self.emission[start:end]
-        without = self._score(emission, np.concatenate([before, after[1:]]))
-        return any(
-            self._score(emission, np.concatenate([before, tokens, after])) > without
-            for tokens in self._readings(first, last)
-        )
+        without = self._align(emission, np.concatenate([before, after[1:]]))
+        for tokens in self._readings(first, last):
+            ids = np.concatenate([before, tokens, after])
+            path = self._align(emission, ids)
+            if path is None:
+                continue
+            if without is None or path.score > without.score:
+                return True
+            if len(tokens) >= _LONG:
+                spans = viterbi.merge(path, ids)
+                lo, hi = len(before), len(before) + len(tokens)
+                frames = emission[spans.start[lo] : spans.end[hi - 1]].argmax(axis=1)
+                actual = viterbi.collapse(frames, self.aligner.blank).tolist()
+                if Levenshtein.distance(tokens.tolist(), actual) <= self.limit * len(tokens):
+                    return True
+        return False
 
     def _readings(self, first: int, last: int) -> Iterator[np.ndarray]:
         """The tokens of words [first, last), in each reading of a number among them."""
@@ -85,13 +106,12 @@ class _Search:
                     yield self._tokens((*head, *reading, *tail))
 
     def _tokens(self, words: tuple[SpokenWord, ...]) -> np.ndarray:
-        return np.array([token for word in words for token in self.aligner.tokens(word).ids], int)
+        tokens = [token for word in words for token in self.aligner.tokens(word).ids]
+        return np.array(tokens, np.int32)
 
-    def _score(self, emission: np.ndarray, ids: np.ndarray) -> float:
-        """The log-probability of the best path, in nats; -inf where there is none."""
+    def _align(self, emission: np.ndarray, ids: np.ndarray) -> viterbi.Path | None:
+        """The best path; None where there is none."""
         star = star_id(self.aligner)
-        try:
-            ids = ids.astype(np.int32)
-            return viterbi.align(emission, ids, self.aligner.blank, star, threads=1).score
-        except UserError:
-            return -np.inf
+        with suppress(UserError):
+            return viterbi.align(emission, ids, self.aligner.blank, star, threads=1)
+        return None

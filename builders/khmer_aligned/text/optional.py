@@ -26,7 +26,7 @@ _KHMER = "\u1780-\u17d3\u17dd"
 _SENTENCE_END = frozenset("។៕?!…៖:;,")
 _MAX_HEADING = 60  # characters
 _MAX_HEADINGS = 0.3  # share of the lines; where there are more, lines end without a mark
-_FOREIGN_SHARE = 0.5  # of the letters; a text with less Khmer is not one with foreign lines
+_LEAST_KHMER = 0.2  # share of the letters; a text with less is not a Khmer one with foreign lines
 
 # In this order where two begin at the same character; the longer ones first.
 _PHRASES: tuple[tuple[str, str], ...] = (
@@ -84,7 +84,7 @@ def _optional_lines(canonical: str) -> Iterator[OptionalPhrase]:
     lines = [*re.finditer(r"[^\n]*\S[^\n]*", canonical)]
     letters = _LETTER.findall(canonical)
     khmer = sum("\u1780" <= letter <= "\u17d3" for letter in letters)
-    is_khmer = khmer > _FOREIGN_SHARE * len(letters)
+    is_khmer = khmer > _LEAST_KHMER * len(letters)
     headings = [match for match in lines if _is_heading(match, canonical)]
     if len(headings) <= max(1, _MAX_HEADINGS * len(lines)) and len(lines) > 1:
         yield from (OptionalPhrase(*match.span(), "a heading") for match in headings)

@@ -205,7 +205,9 @@ class _Builder:
                        for start, end, _ in self.edits)
         ]  # fmt: skip
         for start, end, text in self.edits:
-            reading = (text if text.isspace() else verbalize(text),) if text else ()
+            spoken = verbalize(text)
+            is_word = any(map(str.isalnum, spoken))  # else an entity that stands for a sign
+            reading = (spoken if is_word else " ",) if text else ()
             kept.append(Expression(start, end, (reading,)))
         return sorted(kept, key=lambda expression: expression.start)
 
