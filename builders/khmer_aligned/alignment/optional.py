@@ -24,6 +24,8 @@ from khmer_aligned.errors import UserError
 from khmer_aligned.text import SpokenWord, Transcript, Unread
 
 _CONTEXT = 1.0  # seconds of words on either side that are aligned anew
+_NEAR = 3  # contexts between a star and another one that may hold the phrase, too
+_FURTHEST = 30  # contexts on either side
 _LONG = 8  # tokens from which the distance of a phrase tells something
 
 
@@ -69,13 +71,11 @@ class _Search:
         )
         if first == last:
             return False
-        star, spans = self.target.ranges[first][0], self.spans
-        context = round(_CONTEXT / frame_seconds(self.aligner))
-        left = min(int(np.searchsorted(spans.start, spans.start[star] - context)), star)
-        right = int(np.searchsorted(spans.end, spans.end[star] + context, "right"))
-        right = max(right, star + 1)
-        start = int(spans.start[left]) if left else 0
-        end = int(spans.end[right - 1]) if right < len(self.target.ids) else len(self.emission)
+        star = self.target.ranges[first][0]
+        left, right = self._around(star)
+        start = int(self.spans.start[left]) if left else 0
+        whole = right == len(self.target.ids)
+        end = len(self.emission) if whole else int(self.spans.end[right - 1])
         before, after = self.target.ids[left : star + 1], self.target.ids[star:right]
         emission = self.emission[start:end]
         without = self._align(emission, np.concatenate([before, after[1:]]))
@@ -94,6 +94,27 @@ class _Search:
                 if Levenshtein.distance(tokens.tolist(), actual) <= self.limit * len(tokens):
                     return True
         return False
+
+    def _around(self, star: int) -> tuple[int, int]:
+        """The tokens [left, right) in whose frames a phrase is tried in place of a star.
+
+        Without the phrase, a word like one of its words may stand in its speech; the star beside
+        that word took the rest, so stars near by that took audio belong to the frames.
+        """
+        spans = self.spans
+        context = round(_CONTEXT / frame_seconds(self.aligner))
+        taken = self.target.stars[spans.end[self.target.stars] > spans.start[self.target.stars]]
+        start, end = spans.start[star], spans.end[star]
+        first, last = start - _FURTHEST * context, end + _FURTHEST * context
+        for k in taken[taken < star][::-1]:
+            if spans.end[k] >= max(start - _NEAR * context, first):
+                start = max(min(start, spans.start[k]), first)
+        for k in taken[taken > star]:
+            if spans.start[k] <= min(end + _NEAR * context, last):
+                end = min(max(end, spans.end[k]), last)
+        left = min(int(np.searchsorted(spans.start, start - context)), star)
+        right = int(np.searchsorted(spans.end, end + context, "right"))
+        return left, max(right, star + 1)
 
     def _readings(self, first: int, last: int) -> Iterator[np.ndarray]:
         """The tokens of words [first, last), in each reading of a number among them."""
