@@ -110,12 +110,10 @@ def rolling(lines: Lines) -> str:
     for a, b, text in lines:
         head, _, tail = text.partition(" ")
         timed = f"{head}<{clock(a + 0.5, '.')}><c> {tail}</c>"
-        cues.append(
-            f"{clock(a, '.')} --> {clock(b - 0.01, '.')} align:start position:0%\n{before}\n{timed}\n"
-        )
-        cues.append(
-            f"{clock(b - 0.01, '.')} --> {clock(b, '.')} align:start position:0%\n{text}\n \n"
-        )
+        place = "align:start position:0%"
+        start, late, end = (clock(seconds, ".") for seconds in (a, b - 0.01, b))
+        cues.append(f"{start} --> {late} {place}\n{before}\n{timed}\n")
+        cues.append(f"{late} --> {end} {place}\n{text}\n \n")
         before = text
     return "\n".join(cues)
 

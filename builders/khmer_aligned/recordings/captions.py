@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from khmer_aligned.recordings.timed import Caption, TimedText, join
 
-_CLOCK = r"(?:(?:(\d+):)?(\d{1,2}):)?(\d+(?:[.,]\d+)?)"
+_CLOCK = r"(?:(\d+):)?(\d{1,2}):(\d+(?:[.,]\d+)?)"
 _ARROW = re.compile(rf"\s*{_CLOCK}\s*-->\s*{_CLOCK}")
 _LRC = re.compile(r"\s*((?:\[\d{1,3}:\d{1,2}(?:[.:]\d{1,3})?\]\s*)+)(.*)")
 _LRC_TIME = re.compile(r"\[(\d{1,3}):(\d{1,2}(?:[.:]\d{1,3})?)\]")

@@ -52,16 +52,17 @@ _SILENT: tuple[tuple[str, str], ...] = (
                  "\U0001f000-\U0001faff\U000e0020-\U000e007f]*"),
 )  # fmt: skip
 _PATTERN = re.compile(
-    "|".join(f"(?P<p{k}>{pattern})" for k, (_, pattern) in enumerate((*_SILENT, *_PHRASES)))
+    "|".join(f"(?P<p{k}>{pattern})" for k, (_, pattern) in enumerate((*_PHRASES, *_SILENT)))
 )
 _HEADING_MARK = re.compile(r"#{1,6} |ជំពូក|មេរៀនទី|ភាគទី|ផ្នែកទី|Chapter ")
+_ANY_KHMER = re.compile("[\u1780-\u17ff]")
 _LETTER = re.compile(r"[^\W\d_]")
 
 
 def find_optional(canonical: str) -> list[OptionalPhrase]:
     """The optional phrases of a canonical text, in order; none overlaps another."""
     phrases: list[OptionalPhrase] = []
-    candidates = [*_optional_lines(canonical), *_inline(canonical)]
+    candidates = [*_inline(canonical), *_optional_lines(canonical)]
     for phrase in sorted(candidates, key=lambda phrase: (phrase.start, -phrase.end)):
         if not phrases or phrase.start >= phrases[-1].end:
             phrases.append(phrase)
@@ -69,10 +70,10 @@ def find_optional(canonical: str) -> list[OptionalPhrase]:
 
 
 def _inline(canonical: str) -> Iterator[OptionalPhrase]:
-    kinds = [kind for kind, _ in (*_SILENT, *_PHRASES)]
+    kinds = [kind for kind, _ in (*_PHRASES, *_SILENT)]
     for match in _PATTERN.finditer(canonical):
         number = int(str(match.lastgroup)[1:])
-        silent = number < len(_SILENT)
+        silent = number >= len(_PHRASES)
         spoken = html.unescape(match[0]) if match[0].startswith("&") else ""
         if spoken == match[0]:
             continue  # no entity
@@ -85,12 +86,12 @@ def _optional_lines(canonical: str) -> Iterator[OptionalPhrase]:
     letters = _LETTER.findall(canonical)
     khmer = sum("\u1780" <= letter <= "\u17d3" for letter in letters)
     is_khmer = khmer > _LEAST_KHMER * len(letters)
+    for match in lines if is_khmer else ():
+        if _LETTER.search(match[0]) and not _ANY_KHMER.search(match[0]):
+            yield OptionalPhrase(*match.span(), "a line of another script")
     headings = [match for match in lines if _is_heading(match, canonical)]
     if len(headings) <= max(1, _MAX_HEADINGS * len(lines)) and len(lines) > 1:
         yield from (OptionalPhrase(*match.span(), "a heading") for match in headings)
-    for match in lines if is_khmer else ():
-        if _LETTER.search(match[0]) and not re.search(f"[{_KHMER}]", match[0]):
-            yield OptionalPhrase(*match.span(), "a line of another script")
 
 
 def _is_heading(line: re.Match[str], canonical: str) -> bool:
