@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import sys
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import Field, fields
@@ -151,3 +152,10 @@ def _number_or_text(field: Field[Any]) -> type:
 def _type_name(field: Field[Any]) -> str:
     """The annotation, which `from __future__ import annotations` leaves as text."""
     return str(field.type).removesuffix(" | None")
+
+
+def note(text: str) -> None:
+    """Show a line that is no result and no error: what was assumed, or left unused."""
+    from tqdm import tqdm  # it writes above a progress bar
+
+    tqdm.write(text, file=sys.stderr)

@@ -25,9 +25,18 @@ def test_an_unspoken_sentence_is_one_doubt_without_length(aligned):
 
 
 def test_a_word_that_cannot_be_spelled_is_a_doubt(align_one, waveforms, texts):
-    alignment = align_one(waveforms["farm"], "☺ " + texts["farm"])
+    alignment = align_one(waveforms["farm"], "© " + texts["farm"])
     (doubt,) = find_doubts(alignment, Thresholds())
     assert (doubt.reason, doubt.span) == ("the aligner cannot spell it", (0, 1))
+
+
+def test_a_phrase_that_is_not_read_aloud_is_a_doubt(align_one, waveforms, texts):
+    alignment = align_one(waveforms["farm"], "☺ [សើច] " + texts["farm"])
+    doubts = find_doubts(alignment, Thresholds())
+    assert [(doubt.reason, doubt.span) for doubt in doubts] == [
+        ("written and not read aloud: an emoji", (0, 1)),
+        ("written and not read aloud: a stage direction", (2, 8)),
+    ]
 
 
 def test_low_scores_are_doubts_over_whole_words_by_time(aligned):

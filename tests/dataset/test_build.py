@@ -156,21 +156,23 @@ def test_everything_bad_is_named_with_its_reason(built):
     rejected = [json.loads(line) for line in (out / "rejected.jsonl").open(encoding="utf-8")]
     reasons = {}
     for row in rejected:
-        reasons.setdefault(row["recording"], []).append(row["reason"])
+        reason = (row["reason"], row["figures"].get("detail", ""))
+        reasons.setdefault(row["recording"], []).append(reason)
     expected = {
-        "crowded": "tokens",
-        "short": "10 ms of audio are too short",
-        "silence": "silent",
-        "no-text": "no-text.txt is missing",
-        "blank": "transcript is empty",
-        "broken": "cannot be decoded",
-        "nothing": "empty file",
-        "no-audio": "no audio file",
+        "crowded": ("the transcript is too long for the audio", "tokens"),
+        "short": ("the audio is too short", "10 ms of audio are too short"),
+        "silence": ("the audio is silent", "the audio is silent: nothing in it is over"),
+        "no-text": ("no transcript", "no-text.txt is missing"),
+        "blank": ("the transcript is empty", "the transcript is empty"),
+        "broken": ("the audio cannot be read", "broken.mp3: cannot be decoded"),
+        "nothing": ("the audio cannot be read", "nothing.wav: is an empty file"),
+        "no-audio": ("no audio", "no audio file of this name"),
     }
-    for recording, words in expected.items():
-        (reason,) = reasons[recording]
-        assert words in reason
-    assert "speech that is not in the transcript" in reasons["market"]
+    for recording, (category, detail) in expected.items():
+        ((reason, said),) = reasons[recording]
+        assert reason == category
+        assert detail in said
+    assert ("speech that is not in the transcript", "") in reasons["market"]
     # Of a sentence that nobody said, the text is rejected and next to no audio.
     (unspoken,) = [row for row in rejected if row["recording"] == "school" and row["text"]]
     assert unspoken["reason"] == "not spoken where the transcript has it"

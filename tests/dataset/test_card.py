@@ -22,6 +22,7 @@ def a_report(**changes):
         "versions": {},
         "aligner_licence": "Apache-2.0",
         "balance": {"samples": unit, "characters": unit},
+        "recordings": {"in": 3, "unread": 1},
         "rejected": {},
         "splits": {"train": size},
         "statistics": {
@@ -73,6 +74,8 @@ def test_numbers():
         ["train", "1, and 34 clips of unknown", "2", "1,234", "1.50"]
     ]
     assert table(card, "| | in |")[1] == ["text, characters", "32,000", "16,000", "16,000"]
+    unread = ["recordings, and those whose audio could not be read", "3", "", "1"]
+    assert table(card, "| | in |")[2] == unread
     assert table(card, "| rejected for |") == [["silence", "1", "1.0", "7"]]
     assert "{{" not in card
     assert f"under 10 s      617 {'#' * 30}\n" in card

@@ -10,7 +10,8 @@ from khmer_aligned.errors import UserError
 
 def tally(clips=1, **changes):
     counts = {
-        "clips": clips, "samples": 48_000, "clip_samples": 32_000, "rejected_samples": 16_000,
+        "clips": clips, "recordings": 4, "unread": 0,
+        "samples": 48_000, "clip_samples": 32_000, "rejected_samples": 16_000,
         "characters": 10, "clip_characters": 7, "rejected_characters": 3,
     }  # fmt: skip
     row = {"reason": "too quiet", "start": 2.0, "end": 3.0, "text": "កខគ"}
@@ -40,6 +41,15 @@ def test_a_rejection_without_times_takes_no_seconds():
     totals = sum_tallies([tally(), Tally({}, [json.dumps(row)], [])])
     assert totals["rejected"]["broken file"]["seconds"] == 0
     assert [name for name, _ in reasons_by_seconds(totals)] == ["too quiet", "broken file"]
+
+
+def test_audio_that_could_not_be_read_is_said_beside_the_balance():
+    size = {"recordings": 2, "clips": 5, "seconds": 120.0, "bytes": 1, "stored_bytes": 1}
+    totals = sum_tallies([tally(unread=3), tally()])
+    assert totals["recordings"] == {"in": 8, "unread": 3}
+    table = summary({**totals, "splits": {"train": size}})
+    assert "3 of 8 recordings could not be read: their audio is in none of these numbers" in table
+    assert "could not be read" not in summary({**sum_tallies([tally()]), "splits": {}})
 
 
 def test_the_table_on_the_screen():

@@ -18,12 +18,13 @@ from khmer_aligned.aligners.base import Aligner, frame_seconds
 from khmer_aligned.alignment import viterbi
 from khmer_aligned.alignment.energy import Energy, measure_energy
 from khmer_aligned.alignment.lag import Edges, Lag, path_edges
+from khmer_aligned.alignment.optional import drop_optional
 from khmer_aligned.alignment.readings import BestPath, find_best_path
 from khmer_aligned.alignment.target import Target, make_target, span_index
 from khmer_aligned.alignment.thresholds import DEFAULT, Thresholds
 from khmer_aligned.alignment.unspoken import Unspoken, drop_unspoken
 from khmer_aligned.errors import Failed, UserError
-from khmer_aligned.schema import SAMPLE_RATE
+from khmer_aligned.schema import SAMPLE_RATE, Problem
 from khmer_aligned.text import Span, Transcript
 
 _MIN_SECONDS = 0.1
@@ -130,35 +131,40 @@ def locate(
     results: dict[int, LocatedTranscript | Failed] = {}
     targets: dict[int, Target] = {}
     for i, (waveform, transcript) in enumerate(zip(waveforms, transcripts, strict=True)):
-        if reason := _why_unusable(waveform):
-            results[i] = Failed(reason)
+        if failed := _why_unusable(waveform):
+            results[i] = failed
             continue
         try:
             targets[i] = make_target(transcript, aligner)
         except UserError as error:
-            results[i] = Failed(str(error))
+            results[i] = Failed.of(error)
     emissions = aligner.emissions([waveforms[i] for i in targets])
 
     def locate_one(i: int, emission: np.ndarray) -> LocatedTranscript | Failed:
         try:
-            return _locate_one(waveforms[i], targets[i], emission, aligner, thresholds)
+            target = targets[i]
+            if target.transcript.optional:
+                target = drop_optional(target.transcript, emission, aligner, thresholds)
+            return _locate_one(waveforms[i], target, emission, aligner, thresholds)
         except UserError as error:
-            return Failed(str(error))
+            return Failed.of(error)
 
     with ThreadPoolExecutor(viterbi.count_cores()) as pool:  # the paths release the GIL
         results.update(zip(targets, pool.map(locate_one, targets, emissions), strict=True))
     return [results[i] for i in range(len(waveforms))]
 
 
-def _why_unusable(waveform: np.ndarray) -> str | None:
+def _why_unusable(waveform: np.ndarray) -> Failed | None:
     """Why a waveform (n,) cannot be aligned with any transcript; None if it can."""
     if len(waveform) < _MIN_SECONDS * SAMPLE_RATE:
-        return f"{len(waveform) / SAMPLE_RATE * 1000:.0f} ms of audio are too short"
+        milliseconds = f"{len(waveform) / SAMPLE_RATE * 1000:.0f} ms"
+        return Failed(f"{milliseconds} of audio are too short", Problem.TOO_SHORT)
     peak = np.abs(waveform).max()
     if not np.isfinite(peak):
-        return "the audio holds NaN or infinite samples"
+        return Failed("the audio holds NaN or infinite samples", Problem.UNREADABLE_AUDIO)
     if peak < _MIN_PEAK:
-        return f"the audio is silent: nothing in it is over {_MIN_PEAK} of full scale"
+        silent = f"the audio is silent: nothing in it is over {_MIN_PEAK} of full scale"
+        return Failed(silent, Problem.SILENT)
     return None
 
 

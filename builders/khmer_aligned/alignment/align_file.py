@@ -44,7 +44,7 @@ def align_file(
     Raises UserError for a file that cannot be read or aligned.
     """
     waveform = audio.load(Path(recording), name=str(recording))
-    text = Transcript.from_text(read_transcript(Path(transcript)))
+    text = Transcript.from_text(read_transcript(Path(transcript)).text)
     model = aligners.load(aligner)
     (located,) = locate([waveform], [text], model, thresholds)
     if isinstance(located, Failed):

@@ -15,6 +15,7 @@ from khmer_aligned.text import Span
 
 WORST_TOKENS = 15  # about a second of speech
 UNSPOKEN = "not spoken where the transcript has it"
+UNREAD = "written and not read aloud"
 UNTRANSCRIBED = "speech that is not in the transcript"
 
 
@@ -43,6 +44,11 @@ def find_doubts(alignment: Alignment, thresholds: Thresholds) -> list[Doubt]:
     low = _low_words(alignment, thresholds.min_worst_score)
     doubts += _doubt_runs(alignment, low.__getitem__, "low alignment score")
     starts = [word.start for word in alignment.words]
+    places = [word.span[0] for word in alignment.words]
+    for unread in alignment.transcript.omitted:
+        k = bisect_left(places, unread.span[0])
+        moment = starts[k] if k < len(starts) else alignment.acoustics.duration
+        doubts.append(Doubt(unread.span, moment, moment, f"{UNREAD}: {unread.kind}"))
     for start, end in alignment.stars.tolist():
         speech = alignment.acoustics.energy.speech_seconds(start, end)
         if speech > thresholds.max_untranscribed:

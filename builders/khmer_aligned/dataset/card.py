@@ -199,6 +199,7 @@ def _bars(statistics: Statistics, name: Literal["durations", "scores"], labels: 
 
 def _balance_rows(report: Report) -> list[dict[str, str]]:
     audio, text = report["balance"]["samples"], report["balance"]["characters"]
+    recordings = report["recordings"]
 
     def minutes(samples: int) -> str:
         return f"{samples / SAMPLE_RATE / 60:,.2f}"
@@ -215,6 +216,12 @@ def _balance_rows(report: Report) -> list[dict[str, str]]:
             "total": f"{text['in']:,}",
             "clips": f"{text['clips']:,}",
             "rejected": f"{text['rejected']:,}",
+        },
+        {
+            "name": "recordings, and those whose audio could not be read",
+            "total": f"{recordings['in']:,}",
+            "clips": "",
+            "rejected": f"{recordings['unread']:,}",
         },
     ]
 

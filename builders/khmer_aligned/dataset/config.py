@@ -37,6 +37,9 @@ class BuildConfig:
         "measured on the recordings, else the figure that `calibrate` keeps.",
         formerly="--offset",
     )
+    track: int = option(
+        1, "Which audio track is read of a file that has several, as a video may.", at_least=1
+    )
     seed: int = option(0, "Decides which speakers or recordings are held out.")
     thresholds: Thresholds = field(default_factory=Thresholds)
 

@@ -20,6 +20,7 @@ _SHOWN_REASONS = 10
 _SHOWN_LAGS = 5
 
 Balance = TypedDict("Balance", {"in": int, "clips": int, "rejected": int})
+Recordings = TypedDict("Recordings", {"in": int, "unread": int})
 
 
 class Reason(TypedDict):
@@ -66,6 +67,7 @@ class Totals(TypedDict):
     """What all shards took in, and what became of it."""
 
     balance: dict[str, Balance]  # by the unit
+    recordings: Recordings  # those whose audio could not be read are in no sum of samples
     rejected: dict[str, Reason]  # by the reason
 
 
@@ -88,9 +90,9 @@ class Report(Totals):
 class Tally:
     """What one shard took in and gave: its counts, and its lines of rejected.jsonl.
 
-    counts: clips, and for each of UNITS what came in (`samples`), what is in clips
-    (`clip_samples`) and what was rejected (`rejected_samples`). differing: recordings that tell
-    another lag than the one that was used.
+    counts: clips, recordings, those `unread`, and for each of UNITS what came in (`samples`), what
+    is in clips (`clip_samples`) and what was rejected (`rejected_samples`). differing: recordings
+    that tell another lag than the one that was used.
     """
 
     counts: dict[str, int]
@@ -112,7 +114,7 @@ def sum_tallies(tallies: Sequence[Tally]) -> Totals:
         if total[unit] != out:
             raise RuntimeError(f"{total[unit]} {unit} came in and {out} came out: a fault here")
     if total["clips"] == 0:
-        worst = max(reasons, key=lambda reason: reasons[reason]["characters"])
+        worst = max(reasons, key=lambda reason: reasons[reason]["characters"], default="no text")
         raise UserError(f"nothing became a clip; most of the text was rejected for: {worst}")
     return {
         "balance": {
@@ -123,6 +125,7 @@ def sum_tallies(tallies: Sequence[Tally]) -> Totals:
             }
             for unit in UNITS
         },
+        "recordings": {"in": total["recordings"], "unread": total["unread"]},
         "rejected": reasons,
     }
 
@@ -154,6 +157,12 @@ def summary(report: Report) -> str:
         minutes = size["seconds"] / 60
         lines.append(f"{name:<12}{size['recordings']:>11,}{size['clips']:>8,}{minutes:>9,.1f}")
     audio, text = (report["balance"][unit] for unit in UNITS)
+    recordings = report["recordings"]
+    if recordings["unread"]:
+        lines.append(
+            f"{recordings['unread']:,} of {recordings['in']:,} recordings could not be read: their "
+            "audio is in none of these numbers, their text is in those of characters"
+        )
     lines.append(
         f"kept {audio['clips'] / audio['in']:.1%} of {audio['in'] / SAMPLE_RATE / 60:,.1f} minutes "
         f"and {text['clips'] / text['in']:.1%} of {text['in']:,} characters; "

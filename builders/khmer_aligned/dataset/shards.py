@@ -60,7 +60,8 @@ def _batch_size(recordings: datasets.Dataset) -> int:
 
 
 def _count(outcomes: datasets.Dataset, clips: datasets.Dataset) -> Tally:
-    counts = {"clips": len(clips)}
+    sizes = [samples for samples in outcomes["recording_samples"] if samples is not None]
+    counts = {"clips": len(clips), "recordings": len(sizes), "unread": sizes.count(0)}
     for unit in UNITS:
         counts[unit] = sum(count or 0 for count in outcomes[f"recording_{unit}"])
         counts[f"clip_{unit}"] = sum(clips[unit])
