@@ -20,7 +20,7 @@ from khmer_aligned.alignment.lag import estimate_lag, find_first_words
 from khmer_aligned.alignment.readings import BestPath, find_best_path
 from khmer_aligned.alignment.target import Target, make_target, span_index
 from khmer_aligned.alignment.thresholds import DEFAULT, Thresholds
-from khmer_aligned.alignment.unspoken import Unspoken, drop_unspoken
+from khmer_aligned.alignment.unspoken import Fit, Unspoken, drop_unspoken
 from khmer_aligned.errors import Failed, UserError
 from khmer_aligned.schema import SAMPLE_RATE
 from khmer_aligned.text import Span, Transcript
@@ -71,6 +71,7 @@ class Alignment:
     token_ids: int32, as `tokens`
     token_ranges: of each word, its tokens as [first, last)
     unspoken: of each word, the unspoken phrase that it is in; it then has score 0 and no length
+    fit: how well the other phrases fit their audio
     stars: seconds (S, 2) of audio between words that the transcript does not hold
     """
 
@@ -80,6 +81,7 @@ class Alignment:
     token_ids: np.ndarray
     token_ranges: tuple[tuple[int, int], ...]
     unspoken: tuple[Unspoken | None, ...]
+    fit: Fit
     stars: np.ndarray
     acoustics: Acoustics
 
@@ -139,7 +141,7 @@ def _align_one(
     """Align a waveform (n,), by its emission (T, V); raises UserError where no path exists."""
     greedy = emission.argmax(axis=1).astype(np.int32)
     path = find_best_path(target, emission, aligner)
-    path, unspoken = drop_unspoken(path, emission, greedy, aligner, thresholds)
+    path, unspoken, fit = drop_unspoken(path, emission, greedy, aligner, thresholds)
     energy = measure_energy(waveform, thresholds)
     lag = estimate_lag(energy, *find_first_words(path, frame_seconds(aligner)))
     acoustics = Acoustics(
@@ -151,10 +153,12 @@ def _align_one(
         energy=energy,
         duration=len(waveform) / SAMPLE_RATE,
     )
-    return _time(path, unspoken, acoustics)
+    return _time(path, unspoken, fit, acoustics)
 
 
-def _time(path: BestPath, unspoken: tuple[Unspoken, ...], acoustics: Acoustics) -> Alignment:
+def _time(
+    path: BestPath, unspoken: tuple[Unspoken, ...], fit: Fit, acoustics: Acoustics
+) -> Alignment:
     """Turn the frames of a path into the times of words and tokens."""
     target, spans = path.target, path.spans
     frame, lag, duration = acoustics.frame_seconds, acoustics.lag, acoustics.duration
@@ -186,6 +190,7 @@ def _time(path: BestPath, unspoken: tuple[Unspoken, ...], acoustics: Acoustics) 
         token_ids=np.concatenate([np.array(word.ids, np.int32) for word in target.words]),
         token_ranges=tuple(token_ranges),
         unspoken=unspoken_of,
+        fit=fit,
         stars=stars,
         acoustics=acoustics,
     )
@@ -218,6 +223,8 @@ def _set_ends(
             moved.append(replace(word, start=moment, end=moment))
         else:
             latest = min(next_start, word.end + _MAX_WIDENING, star)
-            end = energy.word_end(word.end, latest) if latest > word.end else word.end
+            end = word.end
+            if latest > word.end:
+                end = energy.word_end(word.start, word.end, latest, next_start)
             moved.append(replace(word, end=end))
     return moved
