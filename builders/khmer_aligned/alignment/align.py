@@ -59,6 +59,15 @@ class Acoustics:
         hi = max(lo, round((end + self.lag) / self.frame_seconds))
         return viterbi.collapse(self.greedy[lo:hi], self.blank).tolist()
 
+    def next_speech(self, time: float, latest: float) -> float:
+        """When the second greedy token after a time starts; one may be an error. `latest`, if it
+        does not start before."""
+        lo = max(1, round((time + self.lag) / self.frame_seconds))
+        hi = max(lo, round((latest + self.lag) / self.frame_seconds))
+        changed = self.greedy[lo:hi] != self.greedy[lo - 1 : hi - 1]
+        starts = np.flatnonzero(changed & (self.greedy[lo:hi] != self.blank))
+        return time + float(starts[1]) * self.frame_seconds if len(starts) > 1 else latest
+
 
 @dataclass(frozen=True, slots=True)
 class Alignment:
@@ -223,6 +232,7 @@ def _set_ends(
             moved.append(replace(word, start=moment, end=moment))
         else:
             latest = min(next_start, word.end + _MAX_WIDENING, star)
+            latest = acoustics.next_speech(word.end, latest)
             end = word.end
             if latest > word.end:
                 end = energy.word_end(word.start, word.end, latest, next_start)

@@ -57,7 +57,9 @@ def find_doubts(alignment: Alignment, thresholds: Thresholds) -> list[Doubt]:
     return sorted(doubts, key=lambda doubt: (doubt.start, doubt.end))
 
 
-def why_misfit(misfit: Misfit, limit: float, understood: bool, thresholds: Thresholds) -> str | None:
+def why_misfit(
+    misfit: Misfit, limit: float, understood: bool, thresholds: Thresholds
+) -> str | None:
     """Why text with this misfit is not trusted in a recording; None if it is."""
     if misfit.mean > limit:
         return MISFIT if understood else NOT_UNDERSTOOD
@@ -82,6 +84,4 @@ def _why_misfit(alignment: Alignment, k: int, thresholds: Thresholds) -> str | N
     fit = alignment.fit
     if alignment.unspoken[k] is not None:
         return None
-    return why_misfit(
-        fit.worst_of(alignment.words[k].span), fit.limit, fit.understood, thresholds
-    )
+    return why_misfit(fit.worst_of(alignment.words[k].span), fit.limit, fit.understood, thresholds)

@@ -48,7 +48,11 @@ def pull_in_strays(path: BestPath, emission: np.ndarray, aligner: Aligner) -> Be
             first = int(spans.end[late[0] - 1])
             last = min(first + room * int(hi - late[0]), int(spans.end[hi - 1]))
             _align_again(
-                _Stray(int(late[0]), hi, first, last), spans, path.target.ids, emission, aligner.blank
+                _Stray(int(late[0]), hi, first, last),
+                spans,
+                path.target.ids,
+                emission,
+                aligner.blank,
             )
         early = wide[wide <= lo + _EDGE_TOKENS]
         early = early[early < (late[0] if len(late) else hi)]
@@ -56,7 +60,11 @@ def pull_in_strays(path: BestPath, emission: np.ndarray, aligner: Aligner) -> Be
             last = int(spans.start[early[-1]])
             first = max(last - room * int(early[-1] - lo), int(spans.start[lo]))
             _align_again(
-                _Stray(lo, int(early[-1]), first, last), spans, path.target.ids, emission, aligner.blank
+                _Stray(lo, int(early[-1]), first, last),
+                spans,
+                path.target.ids,
+                emission,
+                aligner.blank,
             )
     return replace(path, spans=spans)
 
