@@ -11,8 +11,11 @@ from khmer_aligned.clips.quality import Figures, judge, measure
 GOOD = Figures(
     seconds=5.0,
     score=0.8,
-    worst=0.6,
     distance=0.1,
+    misfit=0.1,
+    worst=0.2,
+    limit=0.45,
+    understood=True,
     star=0.0,
     unspelled=0.0,
     rate=12.0,
@@ -28,9 +31,8 @@ RULES = [
     ("unspelled", 0.1, 0.11, "holds words that the aligner cannot spell"),
     ("rate", 2.0, 1.9, RATE),
     ("rate", 30.0, 30.1, RATE),
-    ("distance", 0.55, 0.56, "the aligner hears something else"),
-    ("score", 0.45, 0.44, "low alignment score"),
-    ("worst", 0.15, 0.14, "low alignment score in one place"),
+    ("misfit", 0.45, 0.46, "the audio fits other text as well"),
+    ("worst", 0.95, 0.96, "the audio fits other text as well in one place"),
     ("fits", True, False, "no pause to cut at within the budget of labels and seconds"),
 ]
 
@@ -52,9 +54,7 @@ def test_each_rule_has_its_limit(figure, kept, rejected, reason):
         ("max_unspelled", 0.2, "unspelled"),
         ("min_rate", 12.1, "rate"),
         ("max_rate", 11.9, "rate"),
-        ("max_distance", 0.09, "distance"),
-        ("min_score", 0.81, "score"),
-        ("min_worst_score", 0.61, "worst"),
+        ("worst_margin", -0.0, "worst"),
     ],
 )
 def test_each_threshold_moves_its_limit(threshold, value, figure):
