@@ -47,14 +47,13 @@ EVEN = [20 + 4 * k for k in range(12)]
 
 def test_a_last_token_comes_back_to_its_best_frame_there():
     strayed = path_of([*EVEN[:-1], 150])
-    path = pull_in_strays(strayed, emission_with((150, 12), (66, 12)), Model())
-    assert path.spans.start[12] == 66
+    path = pull_in_strays(strayed, emission_with((150, 12), (68, 12)), Model())
+    assert path.spans.start[12] == 68
     assert path.spans.start[:12].tolist() == strayed.spans.start[:12].tolist()
     assert strayed.spans.start[12] == 150  # the path given is left as it is
 
 
 def test_first_tokens_come_back_in_order():
-    strayed = path_of([2, 5, *EVEN[2:]])
     strayed = path_of([2, 5, *(start + 60 for start in EVEN[2:])])
     path = pull_in_strays(strayed, emission_with((2, 1), (5, 2), (80, 1), (84, 2)), Model())
     assert path.spans.start[1:3].tolist() == [80, 84]

@@ -62,8 +62,10 @@ class Acoustics:
     def next_speech(self, time: float, latest: float) -> float:
         """When the second greedy token after a time starts; one may be an error. `latest`, if it
         does not start before."""
-        lo = max(1, round((time + self.lag) / self.frame_seconds))
-        hi = max(lo, round((latest + self.lag) / self.frame_seconds))
+        lo, hi = (
+            min(max(1, round((moment + self.lag) / self.frame_seconds)), len(self.greedy))
+            for moment in (time, latest)
+        )
         changed = self.greedy[lo:hi] != self.greedy[lo - 1 : hi - 1]
         starts = np.flatnonzero(changed & (self.greedy[lo:hi] != self.blank))
         return time + float(starts[1]) * self.frame_seconds if len(starts) > 1 else latest

@@ -45,7 +45,8 @@ def find_doubts(alignment: Alignment, thresholds: Thresholds) -> list[Doubt]:
     unspoken = _doubt_runs(alignment, lambda k: alignment.unspoken[k] is not None, UNSPOKEN)
     doubts += [replace(doubt, end=doubt.start) for doubt in unspoken]
     for reason in (MISFIT, WORST_MISFIT, NOT_UNDERSTOOD):
-        doubts += _doubt_runs(alignment, lambda k, r=reason: misfits[k] == r, reason)
+        doubtful = [misfit == reason for misfit in misfits]
+        doubts += _doubt_runs(alignment, doubtful.__getitem__, reason)
     starts = [word.start for word in alignment.words]
     for start, end in alignment.stars.tolist():
         speech = alignment.acoustics.energy.speech_seconds(start, end)

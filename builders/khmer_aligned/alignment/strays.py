@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -72,7 +73,7 @@ def pull_in_strays(path: BestPath, emission: np.ndarray, aligner: Aligner) -> Be
 def _lines(ids: np.ndarray, star: int) -> Iterator[tuple[int, int]]:
     """The tokens [first, last) between two stars, where there are enough for two edges."""
     stars = np.flatnonzero(ids == star).tolist()
-    for before, after in zip(stars[:-1], stars[1:], strict=True):
+    for before, after in pairwise(stars):
         if after - before > 2 * _EDGE_TOKENS:
             yield before + 1, after
 

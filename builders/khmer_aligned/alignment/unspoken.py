@@ -104,13 +104,10 @@ def drop_unspoken(
     return Spoken(path, unspoken, search.fit(path))
 
 
-def misfit_limit(median: float, thresholds: Thresholds) -> float:
-    """The misfit over which text is not trusted in a recording whose phrases have this median."""
-    if median > thresholds.max_median_misfit:
-        return thresholds.sure_misfit
-    return min(
-        thresholds.max_misfit, max(thresholds.sure_misfit, median + thresholds.misfit_margin)
-    )
+def misfit_limit(median: float, most: float, thresholds: Thresholds) -> float:
+    """The misfit over which text is not trusted in a recording whose phrases have this median:
+    `most`, or less where the aligner understands the recording well."""
+    return min(most, max(thresholds.sure_misfit, median + thresholds.misfit_margin))
 
 
 class _Comparison(NamedTuple):
@@ -169,7 +166,7 @@ class _Search:
         self.unspoken: dict[int, Unspoken] = {}
         misfits = [comparison.misfit.mean for comparison in self._compare_phrases(path).values()]
         self._median = float(np.median(misfits))
-        self._limit = misfit_limit(self._median, thresholds)
+        self._limit = misfit_limit(self._median, thresholds.unspoken_misfit, thresholds)
 
     def fit(self, path: BestPath) -> Fit:
         """How well the phrases of a path fit."""
@@ -177,8 +174,9 @@ class _Search:
             PhraseFit(self._phrases[k], comparison.misfit)
             for k, comparison in self._compare_phrases(path).items()
         )
-        understood = self._median <= self._thresholds.max_median_misfit
-        return Fit(phrases, self._median, self._limit, understood)
+        thresholds = self._thresholds
+        limit = misfit_limit(self._median, thresholds.max_misfit, thresholds)
+        return Fit(phrases, self._median, limit, self._median <= thresholds.max_median_misfit)
 
     def next_target(self, path: BestPath) -> Target | None:
         """The target without the phrases that `path` shows to be unspoken; None if it shows none.

@@ -99,6 +99,8 @@ def judge(figures: Figures, thresholds: Thresholds) -> Verdict:
     misfit = Misfit(figures.misfit, figures.worst)
     if reason := why_misfit(misfit, figures.limit, figures.understood, thresholds):
         return False, reason
+    if figures.distance > thresholds.max_distance:
+        return False, "the aligner hears something else"
     if not figures.fits:
         return False, "no pause to cut at within the budget of labels and seconds"
     return True
