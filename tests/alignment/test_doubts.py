@@ -1,4 +1,4 @@
-"""What should not be trusted is named: unspoken, untranscribed, unspelled, and text that hardly fits."""
+"""What should not be trusted is named: unspoken, untranscribed, unspelled, and what hardly fits."""
 
 from khmer_aligned.alignment.doubts import NOT_UNDERSTOOD, UNSPOKEN, UNTRANSCRIBED, find_doubts
 from khmer_aligned.alignment.thresholds import Thresholds
