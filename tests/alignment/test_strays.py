@@ -35,8 +35,9 @@ def path_of(starts):
 
 
 def emission_with(*peaks):
-    """Even, but for these (frame, token)."""
+    """Mostly blank, but for these (frame, token)."""
     probabilities = np.full((200, STAR), 1.0)
+    probabilities[:, Model.blank] = 5.0
     for frame, token in peaks:
         probabilities[frame, token] = 20.0
     return np.log(probabilities / probabilities.sum(axis=1, keepdims=True)).astype(np.float32)

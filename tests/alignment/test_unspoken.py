@@ -49,7 +49,7 @@ def test_a_right_text_fits(aligned):
 
 
 @pytest.mark.parametrize(
-    ("median", "limit"), [(0.0, 0.45), (0.15, 0.45), (0.2, 0.5), (0.4, 0.7), (0.6, 0.7)]
+    ("median", "limit"), [(0.0, 0.45), (0.15, 0.45), (0.2, 0.5), (0.4, 0.7), (0.7, 0.7), (0.71, 0.0)]
 )
 def test_the_limit_moves_with_the_recording(median, limit):
     assert misfit_limit(median, 0.7, Thresholds()) == pytest.approx(limit)

@@ -106,7 +106,10 @@ def drop_unspoken(
 
 def misfit_limit(median: float, most: float, thresholds: Thresholds) -> float:
     """The misfit over which text is not trusted in a recording whose phrases have this median:
-    `most`, or less where the aligner understands the recording well."""
+    `most`, or less where the aligner understands the recording well. Nothing is trusted where half
+    of the phrases count as unspoken: the text is another's."""
+    if median > thresholds.unspoken_misfit:
+        return 0.0
     return min(most, max(thresholds.sure_misfit, median + thresholds.misfit_margin))
 
 
