@@ -1,6 +1,6 @@
-"""What should not be trusted is named: unspoken, untranscribed, unspelled, and low scores."""
+"""What should not be trusted is named: unspoken, untranscribed, unspelled, and what hardly fits."""
 
-from khmer_aligned.alignment.doubts import UNSPOKEN, UNTRANSCRIBED, find_doubts
+from khmer_aligned.alignment.doubts import NOT_UNDERSTOOD, UNSPOKEN, UNTRANSCRIBED, find_doubts
 from khmer_aligned.alignment.thresholds import Thresholds
 
 
@@ -39,12 +39,11 @@ def test_a_phrase_that_is_not_read_aloud_is_a_doubt(align_one, waveforms, texts)
     ]
 
 
-def test_low_scores_are_doubts_over_whole_words_by_time(aligned):
-    alignment = aligned["farm"]
-    doubts = find_doubts(alignment, Thresholds(min_worst_score=0.8))
-    assert {doubt.reason for doubt in doubts} == {"low alignment score"}
-    assert [doubt.start for doubt in doubts] == sorted(doubt.start for doubt in doubts)
-    word_starts = {word.span[0] for word in alignment.words}
-    assert all(doubt.span[0] in word_starts and doubt.end > doubt.start for doubt in doubts)
-    (whole,) = find_doubts(alignment, Thresholds(min_worst_score=1.0))
-    assert (whole.start, whole.end) == (alignment.words[0].start, alignment.words[-1].end)
+def test_text_that_hardly_fits_is_a_doubt_over_whole_words_by_time(aligned, align_one, waveforms):
+    wrong = align_one(waveforms["market"], aligned["journey"].transcript.raw[:300])
+    doubts = [d for d in find_doubts(wrong, Thresholds()) if d.reason != UNTRANSCRIBED]
+    assert {doubt.reason for doubt in doubts} == {NOT_UNDERSTOOD}
+    (whole,) = doubts
+    assert (whole.start, whole.end) == (wrong.words[0].start, wrong.words[-1].end)
+    strict = find_doubts(aligned["farm"], Thresholds(worst_margin=0))
+    assert strict == []  # the text fits everywhere

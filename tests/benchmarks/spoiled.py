@@ -17,7 +17,7 @@ from unittest.mock import patch
 
 import numpy as np
 
-from joined import Sentence, concatenate, read
+from joined import Joined, Sentence, concatenate, read
 from khmer_aligned import audio
 from khmer_aligned.aligners.base import Aligner
 from khmer_aligned.alignment.align import locate
@@ -53,29 +53,30 @@ class Line:
     spoken: tuple[float, float] | None
 
 
-@dataclass
+@dataclass(frozen=True)
 class Recording:
     """Sentences in the order they are spoken, each with its seconds, and the file they make."""
 
     sentences: list[Sentence]
-    spoken: list[tuple[float, float]] = field(default_factory=list)
-    flac: bytes = b""
+    spoken: list[tuple[float, float]]
+    flac: bytes
 
-    def __post_init__(self) -> None:
-        begin = 0.0
-        for sentence in self.sentences:
-            start, end = sentence.spoken
-            self.spoken.append((begin + start, begin + end))
-            begin += len(sentence.waveform) / SAMPLE_RATE
-        waveform = np.concatenate([sentence.waveform for sentence in self.sentences])
-        self.flac = audio.encode_flac(waveform)
+    @classmethod
+    def of(cls, sentences: list[Sentence], joined: Joined, speed: float = 1.0) -> Recording:
+        """Sentences that were joined, and changed in speed."""
+        spoken = [
+            (place.start + sentence.spoken[0] / speed, place.start + sentence.spoken[1] / speed)
+            for sentence, place in zip(sentences, joined.sentences, strict=True)
+        ]
+        return cls(sentences, spoken, audio.encode_flac(joined.waveform))
 
 
 def recordings(sentences: Sequence[Sentence]) -> list[Recording]:
     """The sentences in their order, in recordings of about `MINUTES`."""
     total = sum(len(sentence.waveform) for sentence in sentences) / SAMPLE_RATE / 60
     parts = np.array_split(np.arange(len(sentences)), max(1, round(total / MINUTES)))
-    return [Recording([sentences[i] for i in part]) for part in parts]
+    chosen = [[sentences[i] for i in part] for part in parts]
+    return [Recording.of(part, concatenate(part)) for part in chosen]
 
 
 def spoil(

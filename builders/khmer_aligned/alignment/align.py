@@ -22,7 +22,7 @@ from khmer_aligned.alignment.optional import drop_optional
 from khmer_aligned.alignment.readings import BestPath, find_best_path
 from khmer_aligned.alignment.target import Target, make_target, span_index
 from khmer_aligned.alignment.thresholds import DEFAULT, Thresholds
-from khmer_aligned.alignment.unspoken import Unspoken, drop_unspoken
+from khmer_aligned.alignment.unspoken import Fit, Unspoken, drop_unspoken
 from khmer_aligned.errors import Failed, UserError
 from khmer_aligned.schema import SAMPLE_RATE, Problem
 from khmer_aligned.text import Span, Transcript
@@ -61,16 +61,29 @@ class Acoustics:
         hi = max(lo, round((end + self.lag) / self.frame_seconds))
         return viterbi.collapse(self.greedy[lo:hi], self.blank).tolist()
 
+    def next_speech(self, time: float, latest: float) -> float:
+        """When the second greedy token after a time starts; one may be an error. `latest`, if it
+        does not start before."""
+        lo, hi = (
+            min(max(1, round((moment + self.lag) / self.frame_seconds)), len(self.greedy))
+            for moment in (time, latest)
+        )
+        changed = self.greedy[lo:hi] != self.greedy[lo - 1 : hi - 1]
+        starts = np.flatnonzero(changed & (self.greedy[lo:hi] != self.blank))
+        return time + float(starts[1]) * self.frame_seconds if len(starts) > 1 else latest
+
 
 @dataclass(frozen=True, slots=True)
 class LocatedTranscript:
     """A transcript's path through its recording, in the aligner's own time: no lag is subtracted.
 
-    unspoken: the phrases that were left out; edges: what the recording tells of the lag
+    unspoken: the phrases that were left out; fit: how well the others fit their audio; edges: what
+    the recording tells of the lag
     """
 
     path: BestPath
     unspoken: tuple[Unspoken, ...]
+    fit: Fit
     acoustics: Acoustics
     edges: Edges
 
@@ -86,6 +99,7 @@ class Alignment:
     token_ids: int32, as `tokens`
     token_ranges: of each word, its tokens as [first, last)
     unspoken: of each word, the unspoken phrase that it is in; it then has score 0 and no length
+    fit: how well the other phrases fit their audio
     stars: seconds (S, 2) of audio between words that the transcript does not hold
     lag: what was subtracted from every time, and where it is from
     edges: what this recording tells of the lag
@@ -97,6 +111,7 @@ class Alignment:
     token_ids: np.ndarray
     token_ranges: tuple[tuple[int, int], ...]
     unspoken: tuple[Unspoken | None, ...]
+    fit: Fit
     stars: np.ndarray
     acoustics: Acoustics
     lag: Lag
@@ -144,7 +159,7 @@ def locate(
         try:
             target = targets[i]
             if target.transcript.optional:
-                target = drop_optional(target.transcript, emission, aligner, thresholds)
+                target = drop_optional(target.transcript, emission, aligner)
             return _locate_one(waveforms[i], target, emission, aligner, thresholds)
         except UserError as error:
             return Failed.of(error)
@@ -178,7 +193,7 @@ def _locate_one(
     """The path through a waveform (n,), by its emission (T, V); raises UserError where none is."""
     greedy = emission.argmax(axis=1).astype(np.int32)
     path = find_best_path(target, emission, aligner)
-    path, unspoken = drop_unspoken(path, emission, greedy, aligner, thresholds)
+    path, unspoken, fit = drop_unspoken(path, emission, greedy, aligner, thresholds)
     energy = measure_energy(waveform, thresholds)
     acoustics = Acoustics(
         aligner=aligner.name,
@@ -190,7 +205,7 @@ def _locate_one(
         duration=len(waveform) / SAMPLE_RATE,
     )
     edges = path_edges(path, energy, frame_seconds(aligner))
-    return LocatedTranscript(path, unspoken, acoustics, edges)
+    return LocatedTranscript(path, unspoken, fit, acoustics, edges)
 
 
 def set_times(located: LocatedTranscript, lag: Lag) -> Alignment:
@@ -226,6 +241,7 @@ def set_times(located: LocatedTranscript, lag: Lag) -> Alignment:
         token_ids=np.concatenate([np.array(word.ids, np.int32) for word in target.words]),
         token_ranges=tuple(token_ranges),
         unspoken=unspoken_of,
+        fit=located.fit,
         stars=stars,
         acoustics=acoustics,
         lag=lag,
@@ -260,6 +276,9 @@ def _set_ends(
             moved.append(replace(word, start=moment, end=moment))
         else:
             latest = min(next_start, word.end + _MAX_WIDENING, star)
-            end = energy.word_end(word.end, latest) if latest > word.end else word.end
+            latest = acoustics.next_speech(word.end, latest)
+            end = word.end
+            if latest > word.end:
+                end = energy.word_end(word.start, word.end, latest, next_start)
             moved.append(replace(word, end=end))
     return moved

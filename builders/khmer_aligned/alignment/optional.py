@@ -19,7 +19,6 @@ from rapidfuzz.distance import Levenshtein
 from khmer_aligned.aligners.base import Aligner, frame_seconds
 from khmer_aligned.alignment import viterbi
 from khmer_aligned.alignment.target import Target, make_target, star_id
-from khmer_aligned.alignment.thresholds import Thresholds
 from khmer_aligned.errors import UserError
 from khmer_aligned.text import SpokenWord, Transcript, Unread
 
@@ -27,11 +26,10 @@ _CONTEXT = 1.0  # seconds of words on either side that are aligned anew
 _NEAR = 3  # contexts between a star and another one that may hold the phrase, too
 _FURTHEST = 30  # contexts on either side
 _LONG = 8  # tokens from which the distance of a phrase tells something
+_MAX_DISTANCE = 0.45  # edits per token from the greedy tokens, up to which a long phrase is spoken
 
 
-def drop_optional(
-    transcript: Transcript, emission: np.ndarray, aligner: Aligner, thresholds: Thresholds
-) -> Target:
+def drop_optional(transcript: Transcript, emission: np.ndarray, aligner: Aligner) -> Target:
     """The target of a transcript with those of its optional phrases that were spoken.
 
     emission: float32 (T, V). Raises UserError where the transcript cannot be aligned.
@@ -46,8 +44,7 @@ def drop_optional(
         path = viterbi.align(emission, target.ids, aligner.blank, star_id(aligner))
     except UserError:  # nothing is left without these phrases, or it is too long by itself
         return make_target(transcript, aligner)
-    limit = thresholds.unspoken_distance
-    search = _Search(target, viterbi.merge(path, target.ids), emission, aligner, limit)
+    search = _Search(target, viterbi.merge(path, target.ids), emission, aligner)
     unread = [phrase.span for phrase in phrases if not search.is_spoken(phrase)]
     return make_target(transcript.omit(unread), aligner)
 
@@ -60,7 +57,6 @@ class _Search:
     spans: viterbi.Spans
     emission: np.ndarray
     aligner: Aligner
-    limit: float  # the distance from the greedy tokens up to which a long phrase is spoken
 
     def is_spoken(self, phrase: Unread) -> bool:
         """Whether the audio holds the phrase in its place."""
@@ -91,7 +87,7 @@ class _Search:
                 lo, hi = len(before), len(before) + len(tokens)
                 frames = emission[spans.start[lo] : spans.end[hi - 1]].argmax(axis=1)
                 actual = viterbi.collapse(frames, self.aligner.blank).tolist()
-                if Levenshtein.distance(tokens.tolist(), actual) <= self.limit * len(tokens):
+                if Levenshtein.distance(tokens.tolist(), actual) <= _MAX_DISTANCE * len(tokens):
                     return True
         return False
 

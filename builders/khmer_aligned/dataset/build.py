@@ -69,7 +69,7 @@ def build(
 
     source: a folder of recordings with their .txt, a folder with metadata.csv, .tsv or .jsonl, or
     a dataset with an audio and a text column, by folder or Hub id. options: fields of BuildConfig
-    or of its Thresholds that differ from `config`, as in `build(source, out, min_score=0.5)`.
+    or of its Thresholds that differ from `config`, as in `build(source, out, max_misfit=0.5)`.
     licence, title: of the card; of a folder that is finished, they replace those it has.
 
     A folder that holds another build or other files is never overwritten. Raises UserError for
