@@ -65,7 +65,17 @@ def test_a_group_is_all_of_a_speaker_and_all_names_of_one_audio():
 
 
 def test_a_recording_called_as_a_speaker_is_not_that_speaker():
-    assert find_groups(["dara", "b"], [None, "dara"], [None, None]) == {
+    assert find_groups(["dara", "b", "c"], [None, "dara", "sokha"], [None] * 3) == {
         "dara": "recording dara",
         "b": "speaker dara",
+        "c": "speaker sokha",
+    }
+
+
+def test_fewer_than_three_groups_of_speakers_are_split_by_recording():
+    """One speaker, or two: by speaker there would be nothing to validate or to test on."""
+    assert find_groups(["a", "b", "c"], ["dara"] * 3, ["1", "2", "2"]) == {
+        "a": "recording a",
+        "b": "recording b",
+        "c": "recording b",  # the same audio
     }
