@@ -121,9 +121,13 @@ def _lag_row(alignment: Alignment) -> dict[str, Any]:
 
 
 def _render_textgrid(units: list[Timed], duration: float, level: Level) -> str:
-    entries = [Interval(unit.start, unit.end, unit.text) for unit in units]
-    grid = textgrid.Textgrid(0, duration)
-    grid.addTier(textgrid.IntervalTier(f"{level}s", entries, 0, duration))
+    entries = [
+        Interval(round(unit.start, _DECIMALS), round(unit.end, _DECIMALS), unit.text)
+        for unit in units
+    ]
+    last = max([duration, *(entry.end for entry in entries)])  # rounded up, it may lie behind
+    grid = textgrid.Textgrid(0, last)
+    grid.addTier(textgrid.IntervalTier(f"{level}s", entries, 0, last))
     with TemporaryDirectory() as folder:  # praatio writes files only
         path = Path(folder) / "alignment.TextGrid"
         grid.save(str(path), format="long_textgrid", includeBlankSpaces=True)

@@ -49,7 +49,7 @@ def reproduce(model: str, scores_only: bool, verify_only: bool, **places: Any) -
 
 @click.command("push-model", cls=ConsoleCommand)
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False, exists=True))
-@click.argument("repo")
+@click.argument("repository")
 @click.option(
     "--licence", help="As the Hub names it, say mit; by default that of the dataset's card."
 )
@@ -59,8 +59,8 @@ def reproduce(model: str, scores_only: bool, verify_only: bool, **places: Any) -
 @click.option("--create-pr", is_flag=True, help="Open a pull request instead of a commit on main.")
 @click.option("--dry-run", is_flag=True, help="Say what would be uploaded, and change nothing.")
 @quiet
-def push_model(folder: Path, repo: str, **settings: Any) -> None:
-    """Publish the model in FOLDER as REPO (org/name) on the Hub, in one commit."""
+def push_model(folder: Path, repository: str, **settings: Any) -> None:
+    """Publish the model in FOLDER as REPOSITORY (org/name) on the Hub, in one commit."""
     from khmer_aligned.hub.publish import Settings, publish
     from khmer_whisper.card import read_rights, unpublished
 
@@ -71,7 +71,7 @@ def push_model(folder: Path, repo: str, **settings: Any) -> None:
             err=True,
         )
     asked = Settings(message="Publish the model", **settings)
-    published = publish(folder, repo, "model", asked, read_rights(folder))
+    published = publish(folder, repository, "model", asked, read_rights(folder))
     if not published.uploaded:
         click.echo(f"{published.url} is up to date: nothing to upload")
     click.echo(published)
