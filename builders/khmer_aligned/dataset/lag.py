@@ -56,7 +56,8 @@ def _choose(aligner: str, name: str, measured: Measurement) -> LagReport:
     kept = calibration.read_lag(aligner)
     report = _report(kept or lag, measured)
     _say(f"lag of the aligner: {describe_lag(report)}")
-    _say(f"  these recordings tell none: {measured.estimate.describe()}")
+    if kept is not None:
+        _say(f"  these recordings tell none: {measured.estimate.describe()}")
     if measured.probe is not None:
         _say(f"  {measured.probe.describe(kept.seconds if kept else None)}")
     if kept is None:
