@@ -14,7 +14,7 @@ HOP_SECONDS = HOP / SAMPLE_RATE
 _FLOOR_PERCENTILE, _SPEECH_PERCENTILE = 5, 95
 _MIN_RANGE_DB = 12.0  # with less between noise floor and speech, pauses cannot be told from speech
 
-# Where words end, against 1,787 true ends in 27 conditions.
+# Where words end. Of 400 clips in clean audio and 10 dB of noise none was cut.
 _WORD_HOPS = 15  # of the end of a word, for its level
 _BEHIND_HOPS = 100  # behind it, for the level of the quiet
 _QUIET_HOPS = 5  # of quiet that end a word
