@@ -72,7 +72,7 @@ def test_a_former_name_of_an_option_works_and_says_so(excerpt, aligner_folder):
         ("empty.wav", "fine.txt", "empty.wav: is an empty file"),
         ("short.wav", "fine.txt", "10 ms of audio are too short"),
         ("silence.wav", "fine.txt", "silent"),
-        ("fine.wav", "long.txt", "labels"),
+        ("fine.wav", "long.txt", "tokens"),
     ],
 )
 def test_bad_input_is_one_line_and_status_1(tmp_path, aligner_folder, audio, text, complaint):

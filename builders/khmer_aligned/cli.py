@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from khmer_aligned.alignment.thresholds import Thresholds
-from khmer_aligned.console import Console, options_of
+from khmer_aligned.console import Console, device_option, options_of, start_on
 from khmer_aligned.dataset.config import BuildConfig
 
 if TYPE_CHECKING:
     from khmer_aligned.alignment.exports import Form, Level
+
+LICENCE = "The dataset's licence as the Hub names it, say cc-by-4.0, or unknown; asked for once."
 
 
 @click.group(cls=Console)
@@ -40,6 +42,7 @@ def main() -> None:
     help="What an interval of TextGrid, SRT, VTT or CTM holds; JSON has words and tokens.",
 )
 @options_of(BuildConfig, only=("aligner", "lag"))
+@device_option
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), help="A file instead of standard output."
 )
@@ -51,14 +54,19 @@ def align(
     output: Path | None,
     aligner: str | None,
     lag: float | None,
+    device: str | None,
 ) -> None:
     """Print when each word of TRANSCRIPT is spoken in AUDIO."""
     from khmer_aligned.alignment import exports
-    from khmer_aligned.alignment.align_file import align_file
+    from khmer_aligned.alignment.align_file import align_file, describe_lag
 
+    aligner = aligner or BuildConfig.aligner
     if output is not None:  # before the work, so that a name that cannot be made costs none
         output.parent.mkdir(parents=True, exist_ok=True)
-    alignment = align_file(audio, transcript, aligner or BuildConfig.aligner, lag=lag)
+    start_on(device)
+    alignment = align_file(audio, transcript, aligner, lag=lag)
+    for line in describe_lag(alignment, aligner):
+        click.echo(line, err=True)
     text = exports.render(alignment, form, level, audio=str(audio))
     if output is None:
         click.echo(text, nl=False)
@@ -72,7 +80,17 @@ def align(
 @click.argument("out", type=click.Path(path_type=Path))
 @options_of(BuildConfig)
 @options_of(Thresholds)
-def build(source: str, out: Path, **options: Any) -> None:
+@click.option("--licence", help=LICENCE)
+@click.option("--title", help="The title of the card.")
+@device_option
+def build(
+    source: str,
+    out: Path,
+    licence: str | None,
+    title: str | None,
+    device: str | None,
+    **options: Any,
+) -> None:
     """Build the dataset folder OUT from SOURCE.
 
     SOURCE is a folder of recordings with their .txt, a folder with metadata.csv, .tsv or .jsonl,
@@ -81,15 +99,34 @@ def build(source: str, out: Path, **options: Any) -> None:
     """
     from khmer_aligned.dataset import build as building
 
+    start_on(device)
     typed = {name: value for name, value in options.items() if value is not None}
-    result = building.build(source, out, **typed)
+    result = building.build(source, out, licence=licence, title=title, **typed)
     click.echo(result.summary(), err=True)
     click.echo(f"wrote {out}; next: khmer-aligned push-dataset {out} org/khmer-aligned", err=True)
+
+
+@main.command()
+@click.argument("aligner")
+@click.argument("source")
+@device_option
+def calibrate(aligner: str, source: str, device: str | None) -> None:
+    """Measure how late ALIGNER's tokens come, over SOURCE, and keep the figure for `align`.
+
+    ALIGNER is `mms`, or a CTC model of transformers by folder or Hub id; SOURCE is whatever `build`
+    takes. A few minutes of speech with their transcripts are enough.
+    """
+    from khmer_aligned.dataset import calibrate as calibrating
+
+    start_on(device)
+    click.echo(calibrating.calibrate(aligner, source).summary())
 
 
 @main.command("push-dataset")
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.argument("repository")
+@click.option("--licence", help=LICENCE)
+@click.option("--title", help="The title of the card.")
 @click.option("--private", is_flag=True, help="Create the repository as a private one.")
 @click.option("--tag", help="Name the commit, say v1.0.")
 @click.option(
@@ -98,18 +135,46 @@ def build(source: str, out: Path, **options: Any) -> None:
     show_default=True,
     help="The title of the commit.",
 )
-def push_dataset(
-    folder: Path, repository: str, private: bool, tag: str | None, message: str
-) -> None:
+@click.option("--create-pr", is_flag=True, help="Open a pull request instead of a commit on main.")
+@click.option("--dry-run", is_flag=True, help="Say what would be uploaded, and change nothing.")
+def push_dataset(folder: Path, repository: str, **settings: Any) -> None:
     """Publish the built FOLDER as REPOSITORY on the Hub, in one commit."""
-    from khmer_aligned.hub.publish import publish
+    from khmer_aligned.dataset.rights import read_rights
+    from khmer_aligned.hub.publish import Settings, publish
 
-    published = publish(folder, repository, "dataset", message=message, private=private, tag=tag)
     click.echo(
-        f"{published.url} at {published.commit[:12]}: {len(published.uploaded)} files uploaded, "
-        f"{len(published.skipped)} there already, {len(published.deleted)} old ones deleted",
+        publish(folder, repository, "dataset", Settings(**settings), read_rights(folder)),
         err=True,
     )
+
+
+@main.command()
+@click.argument("dataset")
+@click.option("--source", help="What it was built from: build it again, and compare the bytes.")
+@click.option("--verify-only", is_flag=True, help="Check the files, without what they come from.")
+@click.option("--aligner", help="Where the aligner lies, if it was a folder.")
+@click.option("--tokenizer", help="Where the tokenizer lies, if it was a folder.")
+def reproduce(
+    dataset: str,
+    source: str | None,
+    verify_only: bool,
+    aligner: str | None,
+    tokenizer: str | None,
+) -> None:
+    """Check the published DATASET, a Hub id (with @revision) or a folder; exit status 1 if wrong.
+
+    Sums of the files, the balance, each clip's audio, words and spans, that no recording is in two
+    splits, and every number of the card. With --source it is also built again.
+    """
+    from khmer_aligned.dataset import reproduce as reproducing
+
+    if (source is None) != verify_only:
+        raise click.UsageError("give --source PATH, or --verify-only")
+    models = {k: v for k, v in (("aligner", aligner), ("tokenizer", tokenizer)) if v is not None}
+    findings = reproducing.reproduce(dataset, source, **models)
+    click.echo("\n".join([*findings.lines, findings.conclusion()]))
+    if findings.differences:
+        raise click.exceptions.Exit(1)
 
 
 if __name__ == "__main__":

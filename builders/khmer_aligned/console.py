@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import click
 
+from khmer_aligned.device import choose_device, describe_device
 from khmer_aligned.errors import UserError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -87,6 +88,19 @@ def options_of(
         return command
 
     return decorate
+
+
+def device_option(command: Command) -> Command:
+    """A decorator that gives a command `--device`, the argument of `start_on`."""
+    return click.option(
+        "--device", help="cpu, cuda or cuda:N; by default the GPUs, if there are any."
+    )(command)
+
+
+def start_on(device: str | None) -> None:
+    """Choose the device of this process and say which it is, in the first line of the work."""
+    choose_device(device)
+    click.echo(f"device: {describe_device(device)}", err=True)
 
 
 def _option(field: Field[Any], types: dict[str, click.ParamType]) -> Callable[[Command], Command]:

@@ -65,6 +65,8 @@ class Recording:
     detail: str = ""  # the particulars of the problem
     cues: tuple[Cue, ...] = ()  # rough times of parts of the text, where its file has them
     content: str | None = None  # a hash of the audio file
+    licence: str | None = None  # as the source states it
+    source: str | None = None  # where the source has it from
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,5 +159,7 @@ RECORDING_FEATURES = Features(
             }
         ),
         "content": Value("string"),
+        "licence": Value("string"),
+        "source": Value("string"),
     }
 )

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from khmer_aligned import aligners
-from khmer_aligned.aligners import ctc
+from khmer_aligned.aligners import features
 from khmer_aligned.errors import UserError
 from khmer_aligned.schema import SAMPLE_RATE
 from khmer_aligned.text import Transcript
@@ -13,10 +13,10 @@ from khmer_aligned.text import Transcript
 @pytest.mark.parametrize("samples", [560, 720, 5 * SAMPLE_RATE, 5 * SAMPLE_RATE + 161])
 def test_features_of_blocks_are_those_of_the_whole(aligner, market, monkeypatch, samples):
     part = market[SAMPLE_RATE : SAMPLE_RATE + samples]
-    whole = aligner._extractor(part, sampling_rate=SAMPLE_RATE, return_tensors="np")
+    whole = aligner.extractor(part, sampling_rate=SAMPLE_RATE, return_tensors="np")
     expected = whole["input_features"][0]
-    monkeypatch.setattr(ctc, "_BLOCK_SECONDS", 1)
-    np.testing.assert_allclose(aligner._front_end.prepare(part), expected, atol=1e-4)
+    monkeypatch.setattr(features, "_BLOCK_SECONDS", 1)
+    np.testing.assert_allclose(aligner.front_end.prepare(part), expected, atol=1e-4)
 
 
 def test_tokens_are_the_letters_that_the_vocabulary_has(aligner):

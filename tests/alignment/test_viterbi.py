@@ -225,7 +225,7 @@ def test_minus_infinity_is_avoided_or_named():
     path = align(log_probs, [1, 2])
     assert path.position.tolist() == [-1, -1, -1, 0, 1]
     log_probs[:, 1] = -np.inf
-    with pytest.raises(UserError, match="2 labels through 5 frames has a probability above zero"):
+    with pytest.raises(UserError, match="2 tokens through 5 frames has a probability above zero"):
         align(log_probs, [1, 2])
 
 
@@ -241,9 +241,9 @@ def test_too_many_tokens_are_counted():
     assert align(log_probs, [1, 1, 2]).position.tolist() == [0, -1, 1, 2]
     # A star between equal tokens may be what parts them; stars need no frame.
     assert align(log_probs, [STAR, 1, STAR, 2, STAR, 3, 4], star=STAR).position.min() >= 0
-    with pytest.raises(UserError, match=r"4 frames cannot hold 3 labels with 2 repeats.* 5:"):
+    with pytest.raises(UserError, match=r"4 frames cannot hold 3 tokens with 2 repeats.* 5:"):
         align(log_probs, [1, 1, 1])
-    with pytest.raises(UserError, match="0 frames cannot hold 1 labels with 0 repeats"):
+    with pytest.raises(UserError, match="0 frames cannot hold 1 tokens with 0 repeats"):
         align(np.zeros((0, 3), np.float32), [1])
 
 

@@ -31,14 +31,15 @@ from khmer_aligned.aligners.ctc import CtcAligner
 from khmer_aligned.aligners.mms import MmsAligner
 from khmer_aligned.alignment import viterbi
 from khmer_aligned.alignment.align import align
-from khmer_aligned.dataset import build as builds
-from khmer_aligned.errors import UserError
+from khmer_aligned.dataset.build import build
+from khmer_aligned.errors import Failed
 from khmer_aligned.text import Transcript
 from khmer_whisper import decode
 from khmer_whisper import model as models
-from khmer_whisper.demo.run import ALIGNER, MAX_TOKENS, RECORDINGS, WHISPER
+from khmer_whisper.checkpoints import last_checkpoint
+from khmer_whisper.demo.run import ALIGNER, MAX_LABELS, RECORDINGS, WHISPER
 from khmer_whisper.examples import data
-from khmer_whisper.trainer import last_checkpoint
+from khmer_whisper.examples.rows import waveform
 
 CPU = torch.device("cpu")
 TRAINING_SECONDS = 300  # until one that hangs is ended
@@ -55,10 +56,10 @@ def words(setup: Setup) -> Iterator[Figure]:
         raw = [file.with_suffix(".txt").read_text(encoding="utf-8") for file in files]
         transcripts = [Transcript.from_text(text) for text in raw]
         aligners = [CtcAligner(str(model), device) for device in (CPU, setup.device)]
-        found = [align(waveforms, transcripts, aligner) for aligner in aligners]
-        errors = [each for one in found for each in one if isinstance(each, UserError)]
-        check(not errors, f"{name}: not aligned: {errors[:1]}")
-        times = [np.array([(w.start, w.end) for a in one for w in a.words]) for one in found]
+        results = [align(waveforms, transcripts, aligner, lag=0.0) for aligner in aligners]
+        failed = [result for one in results for result in one if isinstance(result, Failed)]
+        check(not failed, f"{name}: not aligned: {failed[:1]}")
+        times = [np.array([(w.start, w.end) for a in one for w in a.words]) for one in results]
         apart = np.abs(times[0] - times[1]).max(1) / frame_seconds(aligners[0])
         yield Figure(f"{name}: words", len(apart), "words")
         yield Figure("  same times within a frame", 100 * float((apart <= 1.001).mean()), "%")
@@ -118,14 +119,14 @@ def decoding(setup: Setup) -> Iterator[Figure]:
     rows = data.load(str(_demo_dataset(setup))).get("train")
     check(rows is not None, "the demo's dataset has no train split")
     waveforms = [
-        data.waveform(row) for row in rows.select(range(min(4 if setup.toy else 32, len(rows))))
+        waveform(row) for row in rows.select(range(min(4 if setup.toy else 32, len(rows))))
     ]
     texts = []
     for device in (CPU, setup.device):
         whisper = models.load(str(WHISPER))
         whisper.model.to(device).eval()
         began = time.perf_counter()
-        texts.append([found.text for found in decode.recognize(whisper, waveforms)])
+        texts.append([result.text for result in decode.recognize(whisper, waveforms)])
         yield Figure(f"{len(waveforms)} clips on {device.type}", time.perf_counter() - began, "s")
     exact, narrow = texts
     same = sum(a == b for a, b in zip(exact, narrow, strict=True))
@@ -175,8 +176,7 @@ def resuming(setup: Setup) -> Iterator[Figure]:
 def _demo_dataset(setup: Setup) -> Path:
     """The demo's dataset, built on the device."""
     out = setup.folder / "demo"
-    config = builds.Config(aligner=str(ALIGNER), tokenizer=str(WHISPER), max_tokens=MAX_TOKENS)
-    builds.build(str(RECORDINGS), out, config)
+    build(RECORDINGS, out, aligner=str(ALIGNER), tokenizer=str(WHISPER), max_labels=MAX_LABELS)
     return out
 
 
@@ -202,22 +202,22 @@ def _start_training(setup: Setup, dataset: Path, name: str):
 def _compared(
     name: str, exact: list[np.ndarray], other: list[np.ndarray], blank: int
 ) -> Iterator[Figure]:
-    """Best labels, log-probabilities, and the starts of the greedy labels on the best path."""
+    """Greedy tokens, log-probabilities, and the starts of the greedy tokens on the best path."""
     a, b = np.concatenate(exact), np.concatenate(other)
     apart = np.abs(a - b)
     yield Figure(f"{name}: frames", len(a), "frames")
-    yield Figure("  same best label", 100 * float((a.argmax(1) == b.argmax(1)).mean()), "%")
+    yield Figure("  same greedy token", 100 * float((a.argmax(1) == b.argmax(1)).mean()), "%")
     yield Figure("  log-probabilities apart, mean", float(apart.mean()), "nats")
     yield Figure("  log-probabilities apart, most", float(apart.max()), "nats")
     moved: list[np.ndarray] = []
     for one, two in zip(exact, other, strict=True):
-        labels = viterbi.collapse(one.argmax(1), blank)
-        starts = [viterbi.merge(viterbi.align(e, labels, blank), labels).start for e in (one, two)]
+        tokens = viterbi.collapse(one.argmax(1), blank)
+        starts = [viterbi.merge(viterbi.align(e, tokens, blank), tokens).start for e in (one, two)]
         moved.append(np.abs(starts[0] - starts[1]))
     frames = np.concatenate(moved)
     if len(frames) == 0:
-        raise CheckError(f"{name}: the greedy labels are all blank")
-    yield Figure("  greedy labels", len(frames), "labels")
+        raise CheckError(f"{name}: the greedy tokens are all blank")
+    yield Figure("  greedy tokens", len(frames), "tokens")
     yield Figure("  same start on the best path", 100 * float((frames == 0).mean()), "%")
     yield Figure("  within a frame", 100 * float((frames <= 1).mean()), "%")
     yield Figure("  furthest apart", float(frames.max()), "frames")

@@ -36,7 +36,7 @@ from khmer_aligned.aligners.ctc import CtcAligner
 from khmer_aligned.aligners.mms import MmsAligner
 from khmer_aligned.aligners.windows import CONTEXT_SECONDS, WINDOW_SECONDS
 from khmer_aligned.alignment import viterbi
-from khmer_aligned.dataset import build as builds
+from khmer_aligned.dataset.build import build as build_dataset
 from khmer_aligned.schema import SAMPLE_RATE
 
 OMNI_VOCABULARY = 10_288  # of omniASR-CTC-300M-v2
@@ -180,8 +180,8 @@ def path(setup: Setup) -> Iterator[Figure]:
 def build(setup: Setup) -> Iterator[Figure]:
     """A whole build, compiled code and CUDA warmed by one recording before."""
     source = _copied_source(setup, setup.copies)
-    config = builds.Config(aligner=str(setup.aligner), tokenizer=str(setup.tokenizer))
-    builds.build(str(_copied_source(setup, 1, first=1)), setup.folder / "warmed", config)
+    names = {"aligner": str(setup.aligner), "tokenizer": str(setup.tokenizer)}
+    build_dataset(_copied_source(setup, 1, first=1), setup.folder / "warmed", **names)
     model = [0.0]
     emissions = CtcAligner.emissions
 
@@ -195,16 +195,15 @@ def build(setup: Setup) -> Iterator[Figure]:
     CtcAligner.emissions = timed
     try:
         began = time.perf_counter()
-        report = builds.build(str(source), setup.folder / "built", config)
+        result = build_dataset(source, setup.folder / "built", **names)
         took = time.perf_counter() - began
     finally:
         CtcAligner.emissions = emissions
     length = sum(
         len(audio.load(file, name=file.name)) / SAMPLE_RATE for file in _recordings(setup.source)
     )
-    clips = sum(split["clips"] for split in report["splits"].values())
     yield Figure("recordings", length * setup.copies / 60, "min of audio")
-    yield Figure("clips", clips, "clips")
+    yield Figure("clips", result.clips, "clips")
     yield Figure("whole build", took, "s")
     yield Figure("whole build", length * setup.copies / took, "x real time")
     # Two groups take turns at the model, and one that waits for it counts as well.

@@ -25,7 +25,7 @@ from khmer_aligned import audio
 from khmer_aligned.hub.resolve import resolve
 from khmer_whisper.config import LANGUAGE, Config
 from khmer_whisper.demo.run import RECORDINGS
-from khmer_whisper.examples.data import Fitting
+from khmer_whisper.examples.fitting import Fitting
 from khmer_whisper.examples.mix import Clips, Part
 from khmer_whisper.labels import TASK, Labeller
 from khmer_whisper.model import Whisper, computes_in_bfloat16, generation_config

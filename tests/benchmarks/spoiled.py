@@ -17,15 +17,19 @@ from unittest.mock import patch
 
 import numpy as np
 
-from joined import Sentence, read
+from joined import Sentence, concatenate, read
 from khmer_aligned import audio
 from khmer_aligned.aligners.base import Aligner
+from khmer_aligned.alignment.align import locate
+from khmer_aligned.alignment.lag import recording_lag
 from khmer_aligned.alignment.thresholds import Thresholds
 from khmer_aligned.clips import quality
 from khmer_aligned.clips.labels import LabelCounter
 from khmer_aligned.clips.make import MakeClips
 from khmer_aligned.dataset.config import MAX_CLIP_LABELS
+from khmer_aligned.errors import Failed
 from khmer_aligned.schema import RECORDING_FEATURES, SAMPLE_RATE
+from khmer_aligned.text import Transcript
 
 SHARE = 0.1  # of the lines, spoiled in one way
 MINUTES = 8.0  # of a recording
@@ -228,6 +232,16 @@ def tally(
     return found
 
 
+def _lag(recording: Recording, aligner: Aligner) -> float:
+    """The aligner's lag, as one recording with its right text tells it."""
+    whole = concatenate(recording.sentences, spaced=False)
+    (located,) = locate([whole.waveform], [Transcript.from_text(whole.text)], aligner)
+    assert not isinstance(located, Failed)
+    seconds = recording_lag(located.edges)
+    assert seconds is not None
+    return seconds
+
+
 def report(aligner: Aligner, tokenizer: str, data: Path, seeds: int) -> None:
     """Print what becomes of each kind of line, each kind alone and all together."""
     parts = recordings(read(data / "keosaly_labelled"))
@@ -237,7 +251,7 @@ def report(aligner: Aligner, tokenizer: str, data: Path, seeds: int) -> None:
         aligner="",
         tokenizer=tokenizer,
         max_labels=MAX_CLIP_LABELS,
-        lag=None,
+        lag=_lag(parts[0], aligner),
         thresholds=Thresholds(),
         _models=(aligner, LabelCounter(tokenizer)),
     )

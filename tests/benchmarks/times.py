@@ -16,7 +16,8 @@ from joined import Joined, Sentence, concatenate, read
 from khmer_aligned import audio
 from khmer_aligned.aligners.base import Aligner
 from khmer_aligned.alignment import viterbi
-from khmer_aligned.alignment.align import Alignment, align
+from khmer_aligned.alignment.align import Alignment, locate, set_times
+from khmer_aligned.alignment.lag import Lag, estimate_lag
 from khmer_aligned.alignment.thresholds import Thresholds
 from khmer_aligned.errors import Failed, UserError
 from khmer_aligned.schema import SAMPLE_RATE
@@ -34,10 +35,10 @@ _transcript = lru_cache(Transcript.from_text)
 
 
 def aligned(waveform: np.ndarray, text: str, aligner: Aligner) -> Alignment:
-    (alignment,) = align([waveform], [_transcript(text)], aligner)
-    if isinstance(alignment, Failed):
-        raise UserError(alignment.reason)
-    return alignment
+    (located,) = locate([waveform], [_transcript(text)], aligner)
+    if isinstance(located, Failed):
+        raise UserError(located.reason)
+    return set_times(located, Lag.of(estimate_lag([located.edges]), "measured"))
 
 
 def starts_of(alignment: Alignment, min_score: float = 0.0) -> Starts:

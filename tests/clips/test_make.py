@@ -12,7 +12,7 @@ from khmer_aligned.schema import SAMPLE_RATE
 
 @pytest.fixture(scope="module")
 def make_clips(aligner_folder, tokenizer_folder):
-    return MakeClips(str(aligner_folder), str(tokenizer_folder), 440, None, Thresholds())
+    return MakeClips(str(aligner_folder), str(tokenizer_folder), 440, 0.038, Thresholds())
 
 
 def recording(path, text, problem=None, start=None, end=None):

@@ -17,13 +17,13 @@ GOOD = Figures(
     unspelled=0.0,
     rate=12.0,
     longest=0.3,
-    tokens=100,
+    labels=100,
     fits=True,
 )
 RATE = "text too long or too short for its audio"
 # The figure, the last value that is kept, the first that is rejected, and the reason.
 RULES = [
-    ("given_up", False, True, "not spoken where the transcript has it"),
+    ("unspoken", False, True, "not spoken where the transcript has it"),
     ("seconds", 0.3, 0.29, "too short"),
     ("unspelled", 0.1, 0.11, "holds words that the aligner cannot spell"),
     ("rate", 2.0, 1.9, RATE),
@@ -31,7 +31,7 @@ RULES = [
     ("distance", 0.55, 0.56, "the aligner hears something else"),
     ("score", 0.45, 0.44, "low alignment score"),
     ("worst", 0.15, 0.14, "low alignment score in one place"),
-    ("fits", True, False, "no pause to cut at within the budget of tokens and seconds"),
+    ("fits", True, False, "no pause to cut at within the budget of labels and seconds"),
 ]
 
 
@@ -76,14 +76,14 @@ def test_of_several_broken_rules_the_first_is_the_reason():
 def test_figures_of_good_clips_are_good_and_of_unspoken_words_those_of_their_phrase(aligned):
     alignment, samples = aligned["school"]
     pieces = cut(alignment, samples, lambda written, spoken: len(written), 220, Thresholds())
-    unspoken = 0
+    count = 0
     for piece in pieces:
         figures = measure(alignment, piece)
         phrase = alignment.unspoken[piece.first]
-        assert figures.given_up == (phrase is not None)
-        assert figures.tokens == piece.labels
+        assert figures.unspoken == (phrase is not None)
+        assert figures.labels == piece.labels
         if phrase:
-            unspoken += 1
+            count += 1
             assert figures.distance > 0.45 and figures.rate == 0
         else:
             assert judge(figures, Thresholds()) is True
@@ -91,7 +91,7 @@ def test_figures_of_good_clips_are_good_and_of_unspoken_words_those_of_their_phr
             assert figures.distance < 0.3
             assert 5 < figures.rate < 20
             assert figures.longest < figures.seconds < 30
-    assert unspoken == 1
+    assert count == 1
 
 
 def test_figures_as_a_row_are_rounded():

@@ -102,9 +102,23 @@ class Hub:
         repo, store = self.repo(repo_type, repo_id), self.server.store
         store.commit(repo, "main", [header, *lines], store.users[self.token])
 
-    def fail(self, method: str, part: str, status: int, *, times: int = 1) -> None:
+    def fail(
+        self,
+        method: str,
+        part: str,
+        status: int,
+        *,
+        times: int = 1,
+        skip: int = 0,
+        headers: dict[str, str] | None = None,
+    ) -> None:
         """Answer the next `times` requests whose path holds `part` with this status."""
-        self.server.faults.append(Fault(method, part, times=times, status=status))
+        fault = Fault(method, part, skip=skip, times=times, status=status, headers=headers or {})
+        self.server.faults.append(fault)
+
+    def lose(self, method: str, part: str, *, skip: int = 0) -> None:
+        """Carry out the next such request, and drop the connection instead of answering."""
+        self.server.faults.append(Fault(method, part, skip=skip, late=True))
 
     def cut(self, method: str, part: str, *, after: int, skip: int = 0) -> None:
         """Drop the connection once, `after` bytes into the body, when `skip` of these went well."""

@@ -7,7 +7,7 @@ import re
 import socket
 import struct
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -28,10 +28,11 @@ class Request:
 
 @dataclass
 class Fault:
-    """Something that goes wrong at requests of this method whose path holds `part`.
+    """Something that goes wrong at requests of this method ("" for any) whose path holds `part`.
 
-    `status` answers so; `cut_after` reads this many bytes of the body and drops the connection;
-    `action` is called when the body has begun to arrive (with `cut_after`: before the drop).
+    `status` answers so, with `headers`; `cut_after` reads this many bytes of the body and drops
+    the connection; `action` is called when the body has begun to arrive (with `cut_after`: before
+    the drop).
     """
 
     method: str
@@ -39,6 +40,8 @@ class Fault:
     skip: int = 0  # requests that go well before
     times: int = 1
     status: int | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    late: bool = False  # the request is carried out, and its answer lost
     cut_after: int | None = None
     action: Callable[[], None] | None = None
 
@@ -77,10 +80,10 @@ class Handler(BaseHTTPRequestHandler):
         self.hub.requests.append(self.entry)
         self.length = int(self.headers.get("Content-Length") or 0)
         self.body_read = False
-        fault = self.hub.take_fault(self.command, self.path)
+        self.fault = self.hub.take_fault(self.command, self.path)
         try:
-            if fault:
-                self._fail(fault)
+            if self.fault and not self.fault.late:
+                self._fail(self.fault)
             authorization = self.headers.get("Authorization", "")
             token = authorization.removeprefix("Bearer ").strip() or None
             # The clients call storage without or with a token of its own, as they do in the wild.
@@ -98,7 +101,7 @@ class Handler(BaseHTTPRequestHandler):
                     return
             raise HubError(404, "Not found")
         except HubError as error:
-            headers = {"X-Error-Message": error.message}
+            headers = {"X-Error-Message": error.message, **error.headers}
             if error.code:
                 headers["X-Error-Code"] = error.code
             self._reply(error.status, {"error": error.message}, headers)
@@ -118,12 +121,15 @@ class Handler(BaseHTTPRequestHandler):
         if fault.action:
             fault.action()
         if fault.cut_after is not None:
-            # Linger 0 makes closing a reset: the client learns at once, as from a broken line.
-            linger = struct.pack("ii", 1, 0)
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-            raise DroppedError
+            self._reset()
         if fault.status is not None:
-            raise HubError(fault.status, "the test wants it so")
+            raise HubError(fault.status, "the test wants it so", headers=fault.headers)
+
+    def _reset(self) -> None:
+        # Linger 0 makes closing a reset: the client learns at once, as from a broken line.
+        linger = struct.pack("ii", 1, 0)
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        raise DroppedError
 
     def _body(self) -> bytes:
         if self.headers.get("Transfer-Encoding") == "chunked":
@@ -151,6 +157,8 @@ class Handler(BaseHTTPRequestHandler):
     def _reply(self, status: int, content: Any = None, headers: dict | None = None) -> None:
         if not self.body_read:
             self._body()  # else the next request of this connection would begin with it
+        if self.fault and self.fault.late:
+            self._reset()
         self.entry.status = status
         content = {} if content is None else content
         body = content if isinstance(content, bytes) else json.dumps(content).encode()

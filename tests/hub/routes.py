@@ -257,10 +257,15 @@ class Routes(Handler):
     def commit(self, type: str, id: str, revision: str) -> None:
         lines = [json.loads(line) for line in self._body().splitlines()]
         repo = self._repo(type, id, write=True)
-        commit = self.store.commit(repo, revision, lines, self.user)
         prefix = "" if type == "model" else f"{type}s/"
+        answer = {"success": True}
+        if "create_pr" in self.query:
+            revision = self.store.open_pull(repo, revision)
+            number = revision.rpartition("/")[2]
+            answer["pullRequestUrl"] = f"{self.hub.url}/{prefix}{id}/discussions/{number}"
+        commit = self.store.commit(repo, revision, lines, self.user)
         address = f"{self.hub.url}/{prefix}{id}/commit/{commit.id}"
-        self._reply(200, {"success": True, "commitOid": commit.id, "commitUrl": address})
+        self._reply(200, answer | {"commitOid": commit.id, "commitUrl": address})
 
     def lfs_batch(self, id: str, type: str | None = None) -> None:
         body = self._json()

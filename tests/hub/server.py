@@ -44,7 +44,7 @@ class Server:
     def take_fault(self, method: str, path: str) -> Fault | None:
         with self.store.lock:
             for fault in self.faults:
-                if fault.method == method and fault.part in path and fault.times:
+                if fault.method in ("", method) and fault.part in path and fault.times:
                     if fault.skip:
                         fault.skip -= 1
                         continue

@@ -29,9 +29,16 @@ LFS_FROM_BYTES = 10 * 2**20
 class HubError(Exception):
     """An answer other than success: status, `X-Error-Code` where the Hub sends one, message."""
 
-    def __init__(self, status: int, message: str, code: str | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        code: str | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> None:
         super().__init__(message)
         self.status, self.message, self.code = status, message, code
+        self.headers = headers or {}
 
 
 @dataclass(frozen=True)
@@ -72,6 +79,7 @@ class Repo:
     commits: dict[str, Commit] = field(default_factory=dict)
     branches: dict[str, str] = field(default_factory=dict)  # name -> commit id
     tags: dict[str, str] = field(default_factory=dict)
+    pulls: dict[str, str] = field(default_factory=dict)  # refs/pr/1 -> commit id
 
     @property
     def namespace(self) -> str:
@@ -79,7 +87,8 @@ class Repo:
 
     def find(self, revision: str) -> Commit:
         name = re.sub(r"^refs/(heads|tags)/", "", revision)
-        commit_id = self.branches.get(name) or self.tags.get(name) or revision
+        named = self.branches | self.tags | self.pulls
+        commit_id = named.get(name, revision)
         if commit_id not in self.commits:
             raise HubError(404, f"Invalid rev id: {revision}", "RevisionNotFound")
         return self.commits[commit_id]
@@ -175,6 +184,13 @@ class Store:
         matches = any(fnmatch(path.rsplit("/", 1)[-1], pattern) for pattern in patterns)
         return "lfs" if matches or size >= LFS_FROM_BYTES else "regular"
 
+    def open_pull(self, repo: Repo, parent: str) -> str:
+        """A pull request that begins at a commit; returns its reference."""
+        with self.lock:
+            reference = f"refs/pr/{len(repo.pulls) + 1}"
+            repo.pulls[reference] = repo.find(parent).id
+        return reference
+
     def commit(self, repo: Repo, branch: str, lines: list[dict[str, Any]], user: User) -> Commit:
         """Apply the lines of a commit request (header, file, lfsFile, deleted...), or nothing."""
         header = next(line["value"] for line in lines if line["key"] == "header")
@@ -228,5 +244,5 @@ class Store:
         commit_id = hashlib.sha1(seed.encode()).hexdigest()
         commit = Commit(commit_id, parent, title, user.name, date, files)
         repo.commits[commit.id] = commit
-        repo.branches[branch] = commit.id
+        (repo.pulls if branch.startswith("refs/pr/") else repo.branches)[branch] = commit.id
         return commit

@@ -6,7 +6,7 @@ import pytest
 
 from khmer_aligned.errors import UserError
 from khmer_aligned.hub.folder import MANAGED, published_files
-from khmer_aligned.hub.publish import publish
+from khmer_aligned.hub.publish import Settings, publish
 from khmer_aligned.hub.resolve import resolve
 
 
@@ -55,7 +55,7 @@ MODEL = ("README.md", "config.json", "model.safetensors")
 def test_only_a_whole_folder_is_published(tmp_path, repo_type, names, complaint):
     folder = folder_of(tmp_path / "out", *names)
     with pytest.raises(UserError) as error:
-        publish(folder, "org/name", repo_type, message="Publish")
+        publish(folder, "org/name", repo_type, Settings())
     assert complaint in str(error.value)
     if complaint != "no Hugging Face token":
         assert str(folder) in str(error.value)
@@ -65,7 +65,7 @@ def test_only_a_whole_folder_is_published(tmp_path, repo_type, names, complaint)
 def test_a_repository_has_an_owner_and_a_name(tmp_path, name):
     folder = folder_of(tmp_path / "out", *MODEL)
     with pytest.raises(UserError, match=r"cannot be a repository|name the repository with"):
-        publish(folder, name, "model", message="Publish")
+        publish(folder, name, "model", Settings())
 
 
 def test_a_linked_folder_is_named_and_not_left_out(tmp_path):
@@ -73,7 +73,7 @@ def test_a_linked_folder_is_named_and_not_left_out(tmp_path):
     folder = folder_of(tmp_path / "out", "README.md")
     (folder / "data").symlink_to(elsewhere)
     with pytest.raises(UserError, match="data is a link to a folder"):
-        publish(folder, "org/name", "dataset", message="Publish")
+        publish(folder, "org/name", "dataset", Settings())
 
 
 def test_work_in_progress_stays_at_home(tmp_path):

@@ -6,10 +6,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from huggingface_hub import DatasetCard
 
-from .folders import CLIENT, dataset, steps
+from khmer_aligned.hub import patience
+
+from .folders import CARD, CLIENT, dataset, steps
 
 DATA = "org/khmer-aligned"
+HURRY = ("hurry", {})  # waits are short
 MODEL = "org/whisper-khmer"
 
 pytestmark = pytest.mark.slow
@@ -127,20 +131,98 @@ def test_a_push_that_is_killed_leaves_nothing_and_the_next_one_uploads_what_is_m
     assert len(published["uploaded"]) == 9
 
 
-def test_a_commit_that_fails_publishes_nothing_and_can_be_tried_again(hub, tmp_path):
-    folder = dataset(tmp_path / "out")
-    for status in (500, 503):
+def test_a_busy_hub_is_asked_again_and_a_rival_is_not_overwritten(hub, tmp_path):
+    folder, other = dataset(tmp_path / "out"), dataset(tmp_path / "other", seed=1)
+    for status in (500, 409):
         hub.fail("POST", "/commit/", status)
+    hub.fail("POST", "/commit/", 429, headers={"Retry-After": "0"})
+    # A file beside ours does not stand in the way; nothing of it is lost.
     hub.meanwhile("POST", "/commit/", lambda: hub.commit("dataset", DATA, {"x": b""}, "Rival"))
-    broken, busy, beaten, done = steps(hub, *[push(folder, tag="v1")] * 4)
-    assert "answered 500" in broken["user_error"] and "try again" in broken["user_error"]
-    assert "answered 503" in busy["user_error"]
-    assert "changed by somebody else" in beaten["user_error"]
-    assert all("\n" not in answer["user_error"] for answer in (broken, busy, beaten))
+    _, done = steps(hub, HURRY, push(folder, tag="v1"))
     titles = [commit.title for commit in hub.commits("dataset", DATA)]
     assert titles == ["Publish", "Rival", "initial commit"]
+    assert "x" in hub.files("dataset", DATA)
     assert hub.repo("dataset", DATA).tags == {"v1": done["commit"]}
     assert len(hub.uploads) == 3
+
+    card = {"README.md": b"theirs"}
+    hub.meanwhile("POST", "/commit/", lambda: hub.commit("dataset", DATA, card, "Rival"))
+    (other / "README.md").write_text(CARD + "ours\n", encoding="utf-8")
+    _, beaten = steps(hub, HURRY, push(other))
+    assert "README.md was changed by somebody else meanwhile" in beaten["user_error"]
+    assert hub.read("dataset", DATA, "README.md") == b"theirs"
+
+
+def test_a_hub_that_stays_broken_is_given_up_with_a_way_out(hub, tmp_path):
+    folder = dataset(tmp_path / "out", 1)
+    hub.fail("POST", "/commit/", 503, times=100)
+    _, broken = steps(hub, HURRY, push(folder))
+    assert "answered 503" in broken["user_error"] and "try again later" in broken["user_error"]
+    asked = [request for request in hub.requests if "/commit/" in request.path]
+    assert len(asked) == patience.ATTEMPTS
+    assert [commit.title for commit in hub.commits("dataset", DATA)] == ["initial commit"]
+
+
+def test_a_commit_whose_answer_is_lost_is_made_once(hub, tmp_path):
+    folder = dataset(tmp_path / "out", 1)
+    hub.lose("POST", "/commit/")
+    _, done = steps(hub, HURRY, push(folder))
+    assert [commit.title for commit in hub.commits("dataset", DATA)] == [
+        "Publish",
+        "initial commit",
+    ]
+    assert done["commit"] == hub.commits("dataset", DATA)[0].id
+    assert len(done["uploaded"]) == 5
+
+
+def test_a_dry_run_changes_nothing_here_or_there(hub, tmp_path):
+    folder = dataset(tmp_path / "out", 1)
+    (folder / "README.md").write_text(CARD + 'load_dataset("elsewhere")\n', encoding="utf-8")
+    card = (folder / "README.md").read_bytes()
+    tried, _, again = steps(
+        hub, push(folder, dry_run=True, licence="mit"), push(folder), push(folder, dry_run=True)
+    )
+    assert tried["commit"] is None and len(tried["uploaded"]) == 5 and tried["bytes"] > 10_000
+    assert hub.requests[0].method == "GET" and card != (folder / "README.md").read_bytes()
+    assert again["uploaded"] == [] and again["commit"] is None
+    assert len(hub.commits("dataset", DATA)) == 2
+
+
+def test_a_pull_request_leaves_the_main_branch(hub, tmp_path):
+    folder, later = dataset(tmp_path / "out", 1), dataset(tmp_path / "later", 1, seed=1)
+    first, asked, tagged = steps(
+        hub, push(folder), push(later, create_pr=True), push(later, create_pr=True, tag="v1")
+    )
+    assert asked["url"] == f"{hub.url}/datasets/{DATA}/discussions/1"
+    repo = hub.repo("dataset", DATA)
+    assert repo.branches["main"] == first["commit"]
+    assert repo.pulls == {"refs/pr/1": asked["commit"]}
+    shard = "data/train-00000-of-00001.parquet"
+    assert hub.read("dataset", DATA, shard, "refs/pr/1") == (later / shard).read_bytes()
+    assert "--tag names a commit of the main branch" in tagged["user_error"]
+
+
+def test_nothing_is_published_without_a_licence(hub, tmp_path):
+    folder = dataset(tmp_path / "out", 1)
+    (folder / "README.md").write_text(
+        "---\nlanguage: km\npretty_name: Clips\n---\n# Clips\n\nLicence: none is stated.\n",
+        encoding="utf-8",
+    )
+    refused, wrong, unknown, kept = steps(
+        hub,
+        push(folder),
+        push(folder, licence="free"),
+        push(folder, licence="unknown", title="Voices: of ភ្នំពេញ"),
+        push(folder),
+    )
+    assert "states no licence: give --licence with one of cc0-1.0 (no" in refused["user_error"]
+    assert "--licence free: not one that the Hub knows" in wrong["user_error"]
+    card = hub.read("dataset", DATA, "README.md").decode()
+    data = DatasetCard(card).data
+    assert (data.license, data.pretty_name) == ("unknown", "Voices: of ភ្នំពេញ")
+    assert "# Voices: of ភ្នំពេញ\n" in card
+    assert "The rights are not settled" in card
+    assert kept["commit"] == unknown["commit"]  # it is asked for once
 
 
 def test_hundreds_of_files_are_one_commit(hub, tmp_path):

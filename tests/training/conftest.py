@@ -105,14 +105,14 @@ def random_words(number: int) -> list[str]:
 
 
 def sounds(folder: Path, sizes: dict[str, int]) -> Path:
-    """A dataset of clips of one or two words, four to a recording."""
+    """A dataset of clips of one or two words, two to a recording."""
     first = {"train": 0, "validation": 100, "test": 200}
     splits = {
         split: [
             clip(
                 first[split] + i,
                 random_words(first[split] + i),
-                f"{split}{i // 4}",
+                f"{split}{i // 2}",
                 quiet=i % 5 * 0.05,
             )
             for i in range(size)

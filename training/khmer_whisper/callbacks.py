@@ -11,7 +11,6 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from transformers.integrations import TensorBoardCallback
 
 from khmer_aligned.errors import UserError
-from khmer_whisper.config import Config
 from khmer_whisper.examples.mix import Epochs
 from khmer_whisper.examples.stream import Stream
 
@@ -43,8 +42,8 @@ class Progress(TrainerCallback):
     Raises UserError when the loss is not a number.
     """
 
-    def __init__(self, mean_seconds: float, config: Config) -> None:
-        self.seconds_per_step = mean_seconds * config.batch_size * config.accumulation
+    def __init__(self, seconds_per_step: float) -> None:
+        self.seconds_per_step = seconds_per_step  # of audio, on each device
         self.shown: dict[str, str] = {}
         self.bar: tqdm | None = None
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +13,31 @@ import yaml
 from huggingface_hub import EvalResult, EvalResultEntry, ModelCard, ModelCardData
 from huggingface_hub import eval_result_entries_to_yaml as entries_to_yaml
 
+from khmer_aligned.hub.cards import licence_sentence
+from khmer_aligned.hub.resolve import FOLDER_VERSION
 from khmer_whisper.config import LANGUAGE, PROVENANCE, Config
+from khmer_whisper.metrics.rates import describe_difference, explain_missing
+from khmer_whisper.metrics.samples import choose_samples, format_samples
 
 TASK = "automatic-speech-recognition"
 PLACEHOLDER = "org/whisper-khmer"  # publishing puts the repository's name in its place
-METRICS = {  # by the key in metrics.json: the Hub's type and the title
+METRICS = {  # by the key in metrics.json: the Hub's type, and the title
     "cer": ("cer", "CER"),
-    "wer": ("wer", "WER, projected"),
-    "wer_segmented": ("wer", "WER, segmented"),
+    "wer": ("wer", "WER"),
+    "projected_wer": ("projected_wer", "Projected WER"),
+}
+DEFINITIONS = {
+    "cer": "character edits over characters, on canonical text read aloud (digits and the "
+    "repetition sign in words), without spaces and punctuation",
+    "wer": "word edits over words, both sides segmented by {segmenter}: the conventional one, for "
+    "comparison with other publications",
+    "projected_wer": "reference words that hold an edit over reference words. Only the reference "
+    "is segmented, so it depends on no segmentation of the hypothesis; of all alignments of "
+    "characters with the fewest edits, the one that hits the fewest words counts",
+}
+COSTS = {  # by the key in metrics.json: the title and its digits
+    "tokens_per_character": ("Tokens a character", 2),
+    "steps_per_second": ("Decoder steps a second of speech", 1),
 }
 RECIPES = {
     "full": "All weights were tuned",
@@ -29,29 +48,67 @@ TEXTS = {
     "text": "It writes numbers and signs as its dataset writes them",
     "spoken": "It writes numbers and signs as words, as they are read aloud",
 }
-DRAWN = {
-    "recordings": "bootstrapped over recordings",
-    "clips": "bootstrapped over clips, as there are few recordings: too narrow for other speakers",
-}
+EVAL_RESULTS = ".eval_results/khmer.yaml"
+
+Table = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What of a card whoever publishes it decides; all else comes from the folder's files."""
+
+    repository: str = PLACEHOLDER
+    title: str | None = None
+    licence: str | None = None
 
 
 def write_card(folder: Path) -> None:
-    """Write README.md and .eval_results of a model folder, from its metrics and training.toml."""
+    """Write README.md and .eval_results of a model folder, from its other files.
+
+    The licence of its dataset is inherited.
+    """
     metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     training = tomllib.loads((folder / "training.toml").read_text(encoding="utf-8"))
+    rows = (folder / "predictions.jsonl").read_text(encoding="utf-8").split("\n")
+    claims = Claims(licence=metrics["dataset"].get("licence"))
+    card = render_card(metrics, training, [json.loads(row) for row in rows if row], claims)
+    (folder / "README.md").write_text(card, encoding="utf-8")
+    if results := render_eval_results(metrics):
+        (folder / EVAL_RESULTS).parent.mkdir(exist_ok=True)
+        (folder / EVAL_RESULTS).write_text(results, encoding="utf-8")
+
+
+def render_card(
+    metrics: Table, training: Table, predictions: Sequence[Table], claims: Claims
+) -> str:
+    """The card of a model, from metrics.json, training.toml and the rows of predictions.jsonl."""
     card = ModelCard.from_template(
-        _card_data(metrics, training),
+        _card_data(metrics, training, claims),
         template_path=str(template()),
-        **_training_values(metrics, training),
+        **_training_values(metrics, training, claims),
         **_score_values(metrics),
+        samples=_samples(predictions),
     )
-    (folder / "README.md").write_text(str(card) + "\n", encoding="utf-8")
+    return str(card) + "\n"
+
+
+def render_eval_results(metrics: Table) -> str:
+    """The scores as the Hub's leaderboards read them; "" for a dataset that is not on the Hub."""
     entries = _eval_results(metrics)
-    if entries:
-        results = folder / ".eval_results"
-        results.mkdir(exist_ok=True)
-        text = yaml.safe_dump(entries_to_yaml(entries), allow_unicode=True, sort_keys=False)
-        (results / "khmer.yaml").write_text(text, encoding="utf-8")
+    if not entries:
+        return ""
+    return yaml.safe_dump(entries_to_yaml(entries), allow_unicode=True, sort_keys=False)
+
+
+def read_rights(folder: Path) -> str:
+    """What is known of the rights in a model, for whoever has to choose its licence."""
+    record = folder / "metrics.json"
+    if not record.is_file():
+        return ""
+    dataset = json.loads(record.read_text(encoding="utf-8"))["dataset"]
+    if dataset.get("licence"):
+        return f"Its dataset {dataset['name']} states {dataset['licence']}."
+    return f"Its dataset {dataset['name']} states no licence either: settle that first."
 
 
 def unpublished(folder: Path) -> list[str]:
@@ -70,7 +127,7 @@ def template() -> Path:
     return installed if installed.is_file() else Path(__file__).parents[2] / "model_card.md"
 
 
-def _card_data(metrics: dict[str, Any], training: dict[str, Any]) -> ModelCardData:
+def _card_data(metrics: Table, training: Table, claims: Claims) -> ModelCardData:
     """The YAML at the top of the card."""
     dataset, mixed = metrics["dataset"], metrics["mixed"]
     results = [
@@ -84,6 +141,7 @@ def _card_data(metrics: dict[str, Any], training: dict[str, Any]) -> ModelCardDa
             metric_type=kind,
             metric_name=title,
             metric_value=_percent(metrics["models"]["tuned"][key]),
+            metric_args={"definition": _definition(key, metrics)},
         )
         for key, (kind, title) in METRICS.items()
     ]
@@ -91,27 +149,29 @@ def _card_data(metrics: dict[str, Any], training: dict[str, Any]) -> ModelCardDa
     languages = list(dict.fromkeys([LANGUAGE, *(source["language"] for source in mixed)]))
     return ModelCardData(
         language=languages if len(languages) > 1 else LANGUAGE,
+        license=claims.licence,
         library_name="transformers",
         pipeline_tag=TASK,
         base_model=_hub_id(training["model"]),
         datasets=published or None,
         metrics=["cer", "wer"],
-        tags=["whisper", "khmer"],
+        tags=["whisper", "khmer", "audio"],
         model_name=PLACEHOLDER.split("/")[1],
         eval_results=results,
     )
 
 
-def _training_values(metrics: dict[str, Any], training: dict[str, Any]) -> dict[str, Any]:
+def _training_values(metrics: Table, training: Table, claims: Claims) -> Table:
     """The template's values on what was trained, and on what."""
     dataset, provenance = metrics["dataset"], training[PROVENANCE]
     base = _hub_id(training["model"])
     return {
-        "name": PLACEHOLDER.split("/")[1],
-        "repository": PLACEHOLDER,
+        "title": claims.title or PLACEHOLDER.split("/")[1],
+        "repository": claims.repository,
+        "rights": licence_sentence(claims.licence),
         "base": base or "A Whisper",
         "dataset": dataset["name"],
-        "training_dataset": training["dataset"] if dataset["on_hub"] else dataset["name"],
+        "dataset_option": "" if dataset["on_hub"] else f" --dataset {dataset['name']}",
         "dataset_version": dataset["version"],
         "hours": provenance["hours"],
         "clips": provenance["clips"],
@@ -122,15 +182,17 @@ def _training_values(metrics: dict[str, Any], training: dict[str, Any]) -> dict[
         "text": TEXTS[training["text"]],
         "learning_rate": f"{training['learning_rate']:g}",
         "steps": provenance["steps"],
+        "untuned": provenance["best_step"] == 0,
         "private": not (dataset["on_hub"] and base),
         "version": metrics["versions"]["khmer-aligned"],
     }
 
 
-def _score_values(metrics: dict[str, Any]) -> dict[str, Any]:
+def _score_values(metrics: Table) -> Table:
     """The template's values on the scores."""
     dataset = metrics["dataset"]
-    base, tuned = metrics["models"]["base"], metrics["models"]["tuned"]
+    tuned = metrics["models"]["tuned"]
+    columns = [name for name in ("base", "extended") if name in metrics["models"]]
     left_out = len(dataset["left_out"])
     notes = f" {left_out} clips longer than the model's window are not in." if left_out else ""
     return {
@@ -139,32 +201,67 @@ def _score_values(metrics: dict[str, Any]) -> dict[str, Any]:
         "recordings": dataset["recordings"],
         "split": dataset["split"],
         "held_out": _held_out(metrics),
+        "columns": columns,
         "results": [
             {
                 "name": title,
-                "base": _format_rate(base[key]),
+                "before": [_format_rate(metrics["models"][name][key]) for name in columns],
                 "tuned": _format_rate(tuned[key]),
                 "errors": tuned[key]["errors"],
                 "total": tuned[key]["total"],
             }
             for key, (_, title) in METRICS.items()
         ],
-        "comparison": _comparison(metrics["difference"]["cer"]),
-        "drawn": DRAWN[tuned["drawn"]],
+        "costs": [
+            {
+                "name": title,
+                "before": [f"{metrics['models'][name][key]:.{digits}f}" for name in columns],
+                "tuned": f"{tuned[key]:.{digits}f}",
+            }
+            for key, (title, digits) in COSTS.items()
+        ],
+        "vocabulary": _vocabulary(metrics),
+        "definitions": [
+            f"{title}: {_definition(key, metrics)}." for key, (_, title) in METRICS.items()
+        ],
+        "verdict": describe_difference(metrics["difference"]["cer"]),
+        "sure": explain_missing(tuned)
+        or f"95 % intervals over {tuned['units']} {tuned['unit']} (jackknife, Student's t)",
         "notes": notes,
-        "segmenter": tuned["segmenter"],
     }
 
 
-def _comparison(gain: dict[str, float]) -> str:
+def _vocabulary(metrics: dict[str, Any]) -> str | None:
+    """What is different about a model with new entries in its vocabulary."""
+    extension = metrics["khmer_vocabulary"]
+    if extension is None:
+        return None
+    scripts = ", ".join(script.title() for script in extension["overwritten"])
     return (
-        f"The difference in CER is {100 * gain['difference']:+.1f} points "
-        f"({100 * gain['low']:+.1f} to {100 * gain['high']:+.1f}, paired bootstrap, "
-        f"p = {gain['p']:.3f})."
+        f"Its vocabulary has {extension['tokens']} tokens of Khmer in place of {scripts} ones. "
+        "transformers and faster-whisper decode them as they are; to *encode* Khmer, as for "
+        "prompts or for tuning it further, load the tokenizer with "
+        '`tokenizers.Tokenizer.from_file("tokenizer.json")` or with khmer-whisper, because '
+        "`WhisperTokenizer` replaces the pre-tokenizer that this file states."
     )
 
 
-def _mixed_lines(metrics: dict[str, Any], provenance: dict[str, Any]) -> list[str]:
+def _definition(metric: str, metrics: Table) -> str:
+    return DEFINITIONS[metric].format(segmenter=metrics["models"]["tuned"]["segmenter"])
+
+
+def _samples(predictions: Sequence[Table]) -> str:
+    """A table of a few predictions beside their references."""
+    return format_samples(
+        choose_samples(
+            [row["id"] for row in predictions],
+            [row["reference"] for row in predictions],
+            [row["hypothesis"] for row in predictions],
+        )
+    )
+
+
+def _mixed_lines(metrics: Table, provenance: Table) -> list[str]:
     """A line for each dataset that was learned from and not scored on."""
     return [
         f"{source['name']} (version `{source['version']}`, language {source['language']}): "
@@ -174,7 +271,7 @@ def _mixed_lines(metrics: dict[str, Any], provenance: dict[str, Any]) -> list[st
     ]
 
 
-def _languages(metrics: dict[str, Any]) -> str:
+def _languages(metrics: Table) -> str:
     others = {source["language"] for source in metrics["mixed"]} - {LANGUAGE}
     if not others:
         return "It was tuned on Khmer alone; expect other languages to be worse than with its base."
@@ -184,7 +281,7 @@ def _languages(metrics: dict[str, Any]) -> str:
     )
 
 
-def _held_out(metrics: dict[str, Any]) -> str:
+def _held_out(metrics: Table) -> str:
     """Whether the scored recordings are new to the model."""
     seen, recordings = len(metrics["seen_recordings"]), metrics["dataset"]["recordings"]
     if seen:
@@ -198,7 +295,7 @@ def _held_out(metrics: dict[str, Any]) -> str:
     return f"None of these recordings{caveat} was trained on or used to choose a checkpoint."
 
 
-def _eval_results(metrics: dict[str, Any]) -> list[EvalResultEntry]:
+def _eval_results(metrics: Table) -> list[EvalResultEntry]:
     """Entries for the Hub's leaderboards, which must name a dataset on the Hub."""
     dataset, tuned = metrics["dataset"], metrics["models"]["tuned"]
     if not dataset["on_hub"]:
@@ -209,7 +306,7 @@ def _eval_results(metrics: dict[str, Any]) -> list[EvalResultEntry]:
             task_id=f"{dataset['split']}_{key}",
             value=_percent(tuned[key]),
             dataset_revision=dataset["version"],
-            notes=f"{title} in percent, {_format_rate(tuned[key])}",
+            notes=f"{title} in percent, {_format_rate(tuned[key])}: {_definition(key, metrics)}",
         )
         for key, (_, title) in METRICS.items()
     ]
@@ -219,11 +316,13 @@ def _percent(rate: dict[str, float]) -> float:
     return round(100 * rate["rate"], 2)
 
 
-def _format_rate(rate: dict[str, float]) -> str:
+def _format_rate(rate: Table) -> str:
+    if rate["low"] is None:
+        return f"{100 * rate['rate']:.1f} %"
     return f"{100 * rate['rate']:.1f} % ({100 * rate['low']:.1f}-{100 * rate['high']:.1f})"
 
 
 def _hub_id(name: str) -> str | None:
-    """The Hub id of a pinned name; None for a local folder."""
+    """The Hub id of a pinned name; None for a local folder, which has a digest instead."""
     repository, _, revision = name.partition("@")
-    return repository if revision else None
+    return repository if revision and not revision.startswith(FOLDER_VERSION) else None

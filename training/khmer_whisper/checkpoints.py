@@ -20,6 +20,9 @@ from khmer_whisper.inputs import Inputs
 CHECKPOINTS = "checkpoints"  # in the model folder; never published, deleted at the end
 RECORD = "config.toml"  # the training that the checkpoints belong to
 BASE_PREDICTIONS = "base.jsonl"
+STOCK_PREDICTIONS = "stock.jsonl"  # of the model that an extended one was made from
+ROWS = "rows"  # the folder of the steps in which only the rows of new entries learn
+UNTUNED = "untuned.json"  # what the base scores on the validation clips
 
 
 def check_folder(out: Path) -> None:
@@ -66,13 +69,14 @@ def _check_record(folder: Path, inputs: Inputs) -> None:
     before = _settings(path.read_text("utf-8") if path.is_file() else "")
     now = _settings(text)
     differing = [key for key in now | before if before.get(key) != now.get(key)]
-    if differing and last_checkpoint(folder):
+    if differing and (last_checkpoint(folder) or (folder / ROWS).exists()):
         raise UserError(
             f"{folder.parent}: holds an unfinished run that differs in {', '.join(differing)}; "
             f"give the same to finish it, or delete {folder} to give it up"
         )
     if differing and PartialState().is_main_process:
-        (folder / BASE_PREDICTIONS).unlink(missing_ok=True)
+        for name in (BASE_PREDICTIONS, STOCK_PREDICTIONS, UNTUNED):
+            (folder / name).unlink(missing_ok=True)
         write_whole(path, text)
 
 

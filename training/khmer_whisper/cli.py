@@ -7,13 +7,14 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, ParamSpec
+from typing import TYPE_CHECKING, Any, ParamSpec
 
 import click
 
-from khmer_aligned.console import Console, options_of
+from khmer_aligned.console import Console, device_option, options_of, start_on
 from khmer_aligned.errors import Failed, UserError
 from khmer_whisper.config import Config, Mixed
+from khmer_whisper.ctc.config import CtcConfig
 
 if TYPE_CHECKING:
     from khmer_whisper.transcription import Form
@@ -76,40 +77,91 @@ def main() -> None:
     show_default=True,
     help="One for each GPU. For several machines: accelerate launch -m khmer_whisper.cli train ...",
 )
+@click.option(
+    "--allow-differences",
+    is_flag=True,
+    help="Train also where dataset, base or libraries are not those that --config was made with.",
+)
 @options_of(Config, mix=MixedType())
+@device_option
 @quiet
 def train(
-    dataset: str, out: Path, config_file: Path | None, processes: int, **options: object
+    dataset: str,
+    out: Path,
+    config_file: Path | None,
+    processes: int,
+    allow_differences: bool,
+    device: str | None,
+    **options: object,
 ) -> None:
     """Fine-tune a Whisper on DATASET and write the model folder OUT.
 
-    Options given here replace those of --config. Started again after an interruption with the
-    same options, it goes on where it was.
+    Options given here replace those of --config. The training.toml of a model names what it was
+    trained with; a difference from that stops the training. Started again after an interruption
+    with the same options, it goes on where it was.
     """
     given = {name: value for name, value in options.items() if value not in (None, ())}
     given["dataset"] = dataset
     config = Config.read(config_file, **given) if config_file else Config.of(given)
     rank = os.environ.get("RANK")  # set in each of several processes
+    if rank is None:
+        start_on(device)
     if processes > 1 and rank is None:
         from khmer_whisper.launch import launch
 
         return launch("khmer_whisper.worker", sys.argv[1:], processes)
 
     from khmer_whisper import training
-    from khmer_whisper.evaluation import format_scores
+    from khmer_whisper.evaluation import format_comparison
 
+    compared = config_file is not None and not allow_differences
+    expected = Config.read_provenance(config_file) if config_file and compared else {}
     try:
-        result = training.train(config, out)
+        result = training.train(config, out, expected)
     except KeyboardInterrupt:
         click.echo("stopped: the same command goes on from the last checkpoint", err=True)
         raise
     if rank in (None, "0"):
-        click.echo(format_scores(result.split, {"base": result.base, "tuned": result.tuned}))
+        scores = {"base": result.base, "extended": result.extended, "tuned": result.tuned}
+        click.echo(format_comparison(result.split, scores, result.difference))
         click.echo(f"\nModel folder: {out}")
     if rank is not None:
         from khmer_whisper.launch import leave_group
 
         leave_group()
+
+
+@main.command("train-aligner")
+@click.argument("dataset")
+@click.argument("out", type=click.Path(path_type=Path, file_okay=False))
+@click.option(
+    "--config",
+    "config_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A TOML file with these options as keys, such as the training.toml of an aligner.",
+)
+@options_of(CtcConfig)
+@quiet
+def train_aligner(dataset: str, out: Path, config_file: Path | None, **options: Any) -> None:
+    """Train a CTC aligner over Khmer characters on DATASET and write the folder OUT.
+
+    DATASET is one that khmer-aligned has built, whose word times are learned, too, or any of audio
+    and text. OUT is what --aligner of khmer-aligned takes. Started again after an interruption
+    with the same options, it goes on where it was.
+    """
+    from khmer_whisper.ctc.training import train_aligner as run
+
+    given = {name: value for name, value in options.items() if value is not None}
+    given["dataset"] = dataset
+    config = CtcConfig.read(config_file, **given) if config_file else CtcConfig(**given)
+    try:
+        result = run(config, out)
+    except KeyboardInterrupt:
+        click.echo("stopped: the same command goes on from the last checkpoint", err=True)
+        raise
+    if result.judgement:
+        click.echo(f"{result.split} split: {result.judgement.summary()}")
+    click.echo(f"\nAligner: {out}")
 
 
 @main.command()
@@ -200,6 +252,55 @@ def export(
 
 @main.command()
 @click.argument("model")
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option(
+    "--text",
+    "files",
+    multiple=True,
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="Learn from the lines of this Khmer text; may be given several times.",
+)
+@click.option("--dataset", help="Learn from the transcripts of its train split.")
+@click.option(
+    "--tokens",
+    type=click.IntRange(1),
+    default=2_000,
+    show_default=True,
+    help="New entries of the vocabulary, of which 115 are the Khmer characters.",
+)
+@click.option(
+    "--keep-languages",
+    "keep",
+    multiple=True,
+    metavar="CODE",
+    help="Overwrite no entry of this language's script, as for --mix; ru, ko, zh, ...",
+)
+@quiet
+def extend(
+    model: str,
+    out: Path,
+    files: tuple[Path, ...],
+    dataset: str | None,
+    tokens: int,
+    keep: tuple[str, ...],
+) -> None:
+    """Write MODEL into the folder OUT with Khmer tokens in its vocabulary.
+
+    OUT writes Khmer in a fifth of the tokens, once it is trained. The new tokens are learned from
+    text and take the places of others, of Cyrillic first. The command proves that nothing else
+    changes before it writes.
+    """
+    from khmer_whisper.vocabulary import extend as run
+
+    if not files and not dataset:
+        raise click.UsageError("nothing to learn from: give --text or --dataset")
+    click.echo(str(run(model, out, files, dataset, tokens, keep)))
+    click.echo(f"\nModel folder: {out}")
+    click.echo(f"Next: khmer-whisper train DATASET OUT --model {out} --warm-rows 500")
+
+
+@main.command()
+@click.argument("model")
 @click.argument(
     "files", nargs=-1, required=True, type=click.Path(path_type=Path, dir_okay=False, exists=True)
 )
@@ -224,9 +325,15 @@ def export(
     show_default=True,
     help="Stretches of a file decoded at a time.",
 )
+@device_option
 @quiet
 def transcribe(
-    model: str, files: tuple[Path, ...], form: Form, out: Path | None, batch_size: int
+    model: str,
+    files: tuple[Path, ...],
+    form: Form,
+    out: Path | None,
+    batch_size: int,
+    device: str | None,
 ) -> None:
     """Transcribe audio FILES of any length with MODEL."""
     from khmer_whisper import model as models
@@ -234,6 +341,7 @@ def transcribe(
 
     names = [f"{file.stem}.{form}" for file in files]
     _check_output(names, form, out)
+    start_on(device)
     whisper = models.place(models.load(model))
     failed = 0
     for file, name, result in zip(
@@ -285,16 +393,58 @@ def demo(out: Path) -> None:
     run(out)
 
 
+@main.command()
+@click.argument("model")
+@click.option("--dataset", help="Where its dataset lies, if that was a folder.")
+@click.option("--base", help="Where the model it was tuned from lies, if that was a folder.")
+@click.option(
+    "--scores-only",
+    is_flag=True,
+    help="Recompute every number from predictions and references: no weights, no GPU.",
+)
+@click.option(
+    "--verify-only", is_flag=True, help="Decode the scored split again, and train nothing."
+)
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Keep the model that is trained again in this folder.",
+)
+@quiet
+def reproduce(model: str, scores_only: bool, verify_only: bool, **places: Any) -> None:
+    """Check the published MODEL: its numbers, its predictions, its weights.
+
+    By default it is trained again from what its training.toml names, with the same seed. What is
+    not as published is named line by line, and the exit status is 1.
+    """
+    from khmer_whisper.reproduce import Depth, reproduce
+
+    if scores_only and verify_only:
+        raise click.UsageError("give --scores-only or --verify-only, not both")
+    depth: Depth = "scores" if scores_only else "predictions" if verify_only else "weights"
+    findings = reproduce(model, depth, **places)
+    click.echo("\n".join([*findings.lines, findings.conclusion()]))
+    if findings.differences:
+        raise click.exceptions.Exit(1)
+
+
 @main.command("push-model")
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False, exists=True))
 @click.argument("repo")
+@click.option(
+    "--licence", help="As the Hub names it, say mit; by default that of the dataset's card."
+)
+@click.option("--title", help="The title of the card.")
 @click.option("--private", is_flag=True, help="If the repository has to be created, for you alone.")
 @click.option("--tag", help="Name the published revision, such as v1.")
+@click.option("--create-pr", is_flag=True, help="Open a pull request instead of a commit on main.")
+@click.option("--dry-run", is_flag=True, help="Say what would be uploaded, and change nothing.")
 @quiet
-def push_model(folder: Path, repo: str, private: bool, tag: str | None) -> None:
+def push_model(folder: Path, repo: str, **settings: Any) -> None:
     """Publish the model in FOLDER as REPO (org/name) on the Hub, in one commit."""
-    from khmer_aligned.hub.publish import publish
-    from khmer_whisper.card import unpublished
+    from khmer_aligned.hub.publish import Settings, publish
+    from khmer_whisper.card import read_rights, unpublished
 
     for name in unpublished(folder):
         click.echo(
@@ -302,14 +452,11 @@ def push_model(folder: Path, repo: str, private: bool, tag: str | None) -> None:
             "on the Hub and trained from there",
             err=True,
         )
-    published = publish(
-        folder, repo, "model", private=private, tag=tag, message="Publish the model"
-    )
-    if published.uploaded:
-        click.echo(f"{len(published.uploaded)} files uploaded to {published.url}")
-    else:
+    asked = Settings(message="Publish the model", **settings)
+    published = publish(folder, repo, "model", asked, read_rights(folder))
+    if not published.uploaded:
         click.echo(f"{published.url} is up to date: nothing to upload")
-    click.echo(f"revision {published.commit}")
+    click.echo(published)
 
 
 if __name__ == "__main__":

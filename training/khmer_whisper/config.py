@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from pathlib import Path
@@ -100,6 +100,12 @@ class Config:
         "Tune all weights, all but the encoder's, or adapters.",
         choices=("full", "decoder", "lora"),
     )
+    warm_rows: int = option(
+        0,
+        "Steps at the beginning in which only the rows of new tokens learn, for a model made by "
+        "extend.",
+        at_least=0,
+    )
     lora_rank: int = option(
         32, "Rank of the adapters, which are merged into the weights at the end.", at_least=1
     )
@@ -169,29 +175,19 @@ class Config:
 
         The training.toml of a trained model gives the configuration of its training.
         """
-        try:
-            table = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-        except OSError as error:
-            raise UserError(f"{path}: cannot be read ({error.strerror})") from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise UserError(f"{path}: is not TOML ({error})") from error
-        table.pop(PROVENANCE, None)
-        return cls.of(table | overrides, where=str(path))
+        return cls.of(read_table(path) | overrides, where=str(path))
 
     @classmethod
     def of(cls, table: Mapping[str, Any], where: str = "configuration") -> Config:
         """Make a configuration of a table. Raises UserError for unknown keys and wrong types."""
-        types = {field.name: str(field.type) for field in fields(cls)}
-        values: dict[str, Any] = {}
-        for key, value in table.items():
-            if key not in types:
-                near = get_close_matches(key.replace("-", "_"), types, n=1) or sorted(types)
-                raise UserError(f"{where}: unknown key {key!r}; known: {', '.join(near)}")
-            if key == "mix":
-                values[key] = _read_mix(where, value)
-            else:
-                values[key] = _read_value(where, key, value, types[key])
-        return cls(**values)
+        return cls(**read_values(cls, table, where, mix=_read_mix))
+
+    @staticmethod
+    def read_provenance(path: Path) -> dict[str, Any]:
+        """What the training.toml of a model says that it was trained with; {} for another file."""
+        table = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        provenance = table.get(PROVENANCE, {})
+        return provenance if isinstance(provenance, dict) else {}
 
     def toml(self, provenance: Mapping[str, Any] | None = None) -> str:
         """Write TOML that `read` takes; `provenance` goes into a table that `read` skips."""
@@ -206,6 +202,41 @@ class Config:
         if provenance:
             table[PROVENANCE] = provenance
         return tomli_w.dumps(table)
+
+
+def read_table(path: Path) -> dict[str, Any]:
+    """The configuration in a TOML file, without its provenance."""
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: is not TOML ({error})") from error
+    table.pop(PROVENANCE, None)
+    return table
+
+
+def read_values(
+    config: type,
+    table: Mapping[str, Any],
+    where: str,
+    **readers: Callable[[str, Any], Any],
+) -> dict[str, Any]:
+    """The values of a dataclass's fields in a table. `readers` read fields of types of their own.
+
+    Raises UserError for unknown keys and wrong types.
+    """
+    types = {field.name: str(field.type) for field in fields(config)}
+    values: dict[str, Any] = {}
+    for key, value in table.items():
+        if key not in types:
+            near = get_close_matches(key.replace("-", "_"), types, n=1) or sorted(types)
+            raise UserError(f"{where}: unknown key {key!r}; known: {', '.join(near)}")
+        if key in readers:
+            values[key] = readers[key](where, value)
+        else:
+            values[key] = _read_value(where, key, value, types[key])
+    return values
 
 
 def _read_mix(where: str, value: Any) -> tuple[Mixed, ...]:

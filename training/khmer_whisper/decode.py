@@ -30,10 +30,14 @@ BATCH = 32  # clips: on a GPU a decoding step takes as long for one clip as for 
 
 @dataclass(frozen=True, slots=True)
 class Recognized:
-    """The text of one waveform; `looped` where a loop at its end was cut, see `cut_loop`."""
+    """The text of one waveform; `looped` where a loop at its end was cut, see `cut_loop`.
+
+    `steps`: of the decoder, one for each label, timestamp and end token.
+    """
 
     text: str
     looped: bool
+    steps: int
 
 
 Recognizer = Callable[[Whisper, Sequence[np.ndarray]], list[Recognized]]
@@ -49,6 +53,7 @@ class Prediction:
     reference: str
     hypothesis: str
     looped: bool
+    steps: int  # of the decoder
 
 
 def recognize(whisper: Whisper, waveforms: Sequence[np.ndarray]) -> list[Recognized]:
@@ -130,6 +135,7 @@ def _predict_batch(
             reference=clip["text"],
             hypothesis=result.text,
             looped=result.looped,
+            steps=result.steps,
         )
         for clip, result in zip(
             clips, recognizer(whisper, [waveform(clip) for clip in clips]), strict=True
@@ -153,10 +159,11 @@ def write_rows(path: Path, rows: Iterable[dict]) -> None:
 def read_output(labeller: Labeller, ids: list[int]) -> Recognized:
     """The text of generated ids. Without an end token among them, a loop at the end is cut."""
     labels = [i for i in ids if i < labeller.end]
+    steps = len(labels) + sum(i >= labeller.first_timestamp for i in ids)
     if labeller.end in ids:
-        return Recognized(labeller.decode(labels), looped=False)
+        return Recognized(labeller.decode(labels), looped=False, steps=steps + 1)
     cut = cut_loop(labels)
-    return Recognized(labeller.decode(cut), looped=len(cut) < len(labels))
+    return Recognized(labeller.decode(cut), looped=len(cut) < len(labels), steps=steps)
 
 
 def cut_loop(ids: list[int]) -> list[int]:

@@ -12,14 +12,27 @@ from typing import Any
 
 from khmer_aligned.errors import UserError
 from khmer_aligned.files import write_whole
-from khmer_aligned.hub.resolve import Source
+from khmer_aligned.hub.cards import read_header
+from khmer_aligned.hub.resolve import Source, fetch
 from khmer_whisper import decode, metrics
 from khmer_whisper.decode import Prediction
 from khmer_whisper.examples.data import Splits
 from khmer_whisper.examples.fitting import Fitting, LeftOut, select_fitting
+from khmer_whisper.metrics.intervals import METHOD
+from khmer_whisper.metrics.rates import describe_difference
 from khmer_whisper.model import Whisper
 
-LIBRARIES = ("khmer-aligned", "khmercut", "jiwer", "torch", "transformers", "datasets", "numpy")
+AFFECTED = {  # what another version of a library may change
+    "python": "hardly anything",
+    "khmer-aligned": "everything",
+    "khmercut": "the words, and so the word error rates",
+    "jiwer": "the counts of errors",
+    "torch": "the weights and predictions",
+    "transformers": "the weights and predictions",
+    "datasets": "which clips are read",
+    "numpy": "random draws, and so the weights",
+}
+LIBRARIES = tuple(name for name in AFFECTED if name != "python")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +43,12 @@ class Evaluation:
     predictions: list[Prediction]
     scores: metrics.Scores
     left_out: list[LeftOut]  # clips longer than the model's window
+    tokens_per_character: float  # that its tokenizer needs for the references
+
+    @property
+    def steps_per_second(self) -> float:
+        """Steps of the decoder for a second of speech."""
+        return sum(p.steps for p in self.predictions) / sum(p.duration for p in self.predictions)
 
     def rows(self) -> list[dict[str, Any]]:
         """The lines of predictions.jsonl."""
@@ -38,9 +57,13 @@ class Evaluation:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The evaluations of a base model and of the model tuned from it, on the same clips."""
+    """The evaluations of a base model and of the model tuned from it, on the same clips.
+
+    `extended` is that of the base with new entries in its vocabulary, before it was trained.
+    """
 
     base: Evaluation
+    extended: Evaluation | None
     tuned: Evaluation
     difference: dict[str, metrics.Difference]
 
@@ -58,10 +81,25 @@ def evaluate(
     """
     clips = select_scored(splits, split, whisper)
     predictions = decode.predict(whisper, clips.rows, batch_size, description)
-    scores = score_predictions(predictions)
-    if scores.cer.total == 0:
+    evaluation = make_evaluation(whisper, split, predictions, clips.left_out)
+    if evaluation.scores.cer.total == 0:
         raise UserError(f"{splits.source.path}: the texts of the {split} split are all empty")
-    return Evaluation(split, predictions, scores, clips.left_out)
+    return evaluation
+
+
+def make_evaluation(
+    whisper: Whisper, split: str, predictions: list[Prediction], left_out: list[LeftOut]
+) -> Evaluation:
+    """Score the predictions that `whisper` has made for a split."""
+    references = [p.reference for p in predictions]
+    labels = sum(len(whisper.labeller.encode(text)) for text in references)
+    return Evaluation(
+        split,
+        predictions,
+        score_predictions(predictions),
+        left_out,
+        labels / max(1, sum(map(len, references))),
+    )
 
 
 def select_scored(splits: Splits, split: str, whisper: Whisper) -> Fitting:
@@ -97,7 +135,7 @@ def score_predictions(predictions: Sequence[Prediction]) -> metrics.Scores:
     )
 
 
-def compare(base: Evaluation, tuned: Evaluation) -> Comparison:
+def compare(base: Evaluation, tuned: Evaluation, extended: Evaluation | None = None) -> Comparison:
     """Compare two evaluations. Raises ValueError when they are not of the same clips."""
     if [p.id for p in base.predictions] != [p.id for p in tuned.predictions]:
         raise ValueError("the two evaluations are not of the same clips")
@@ -107,7 +145,7 @@ def compare(base: Evaluation, tuned: Evaluation) -> Comparison:
         [p.hypothesis for p in tuned.predictions],
         [p.recording for p in base.predictions],
     )
-    return Comparison(base, tuned, difference)
+    return Comparison(base, extended, tuned, difference)
 
 
 def report(
@@ -121,6 +159,7 @@ def report(
     return {
         "dataset": {
             **describe_source(splits.source),
+            "licence": read_licence(splits.source),
             "split": first.split,
             "clips": len(first.predictions),
             "seconds": round(sum(p.duration for p in first.predictions), 3),
@@ -132,9 +171,12 @@ def report(
                 **(describe_source(sources[name]) if name in sources else {}),
                 **evaluation.scores.as_dict(),
                 "looped": sum(p.looped for p in evaluation.predictions),
+                "tokens_per_character": round(evaluation.tokens_per_character, 3),
+                "steps_per_second": round(evaluation.steps_per_second, 2),
             }
             for name, evaluation in evaluations.items()
         },
+        "intervals": METHOD,
         "versions": library_versions(),
     }
 
@@ -162,20 +204,47 @@ def describe_source(source: Source) -> dict[str, Any]:
     }
 
 
+def read_licence(source: Source) -> str | None:
+    """The licence that the card of a source states; None for none."""
+    card = fetch(source, "README.md")
+    stated = read_header(card).get("license") if card else None
+    return stated if isinstance(stated, str) else None
+
+
 def library_versions() -> dict[str, str]:
     """The versions that scores and weights depend on."""
     return {"python": platform.python_version()} | {name: version(name) for name in LIBRARIES}
+
+
+def compare_versions(before: Mapping[str, str]) -> list[str]:
+    """The libraries whose versions are not those `before`, and what that may change."""
+    return [
+        f"{name} was {before[name]} and is {now} here ({AFFECTED[name]})"
+        for name, now in library_versions().items()
+        if name in before and before[name] != now
+    ]
+
+
+def format_comparison(
+    split: str,
+    scores: Mapping[str, metrics.Scores | None],
+    difference: Mapping[str, metrics.Difference],
+) -> str:
+    """The scores of the models that there are, and whether the tuned one beats the base."""
+    table = format_scores(split, {name: result for name, result in scores.items() if result})
+    return f"{table}\n{describe_difference(asdict(difference['cer']))}"
 
 
 def format_scores(split: str, scores: Mapping[str, metrics.Scores]) -> str:
     """A line for each of `scores`, by name, under a line that says what they were computed from."""
     first = next(iter(scores.values()))
     clips = "1 clip" if first.clips == 1 else f"{first.clips} clips"
-    lines = [f"{clips} of the {split} split; 95 % intervals over {first.drawn}"]
+    sure = first.no_interval or f"95 % intervals over {first.units} {first.unit}"
+    lines = [f"{clips} of the {split} split; {sure}"]
     width = max(len(name) for name in scores)
     for name, result in scores.items():
         lines.append(
-            f"{name:<{width}}  CER {result.cer}  WER {result.wer}  "
-            f"WER by {result.segmenter} {result.wer_segmented}"
+            f"{name:<{width}}  CER {result.cer}  WER {result.wer} by {result.segmenter}  "
+            f"projected WER {result.projected_wer}"
         )
     return "\n".join(lines)

@@ -15,7 +15,7 @@ from datasets import Dataset
 from transformers.utils import cached_file
 
 from khmer_aligned.errors import UserError
-from khmer_aligned.hub.resolve import Source
+from khmer_aligned.hub.resolve import FOLDER_VERSION, Source
 from khmer_whisper import decode
 from khmer_whisper import model as models
 from khmer_whisper.config import Config
@@ -24,7 +24,7 @@ from khmer_whisper.evaluation import (
     Evaluation,
     choose_scored_split,
     describe_source,
-    score_predictions,
+    make_evaluation,
     select_scored,
 )
 from khmer_whisper.examples import data
@@ -77,7 +77,7 @@ def export(
 
     def evaluate(recognizer: Recognizer | None, description: str) -> Evaluation:
         predictions = decode.predict(whisper, rows, batch_size, description, recognizer)
-        return Evaluation(split, predictions, score_predictions(predictions), fitting.left_out)
+        return make_evaluation(whisper, split, predictions, fitting.left_out)
 
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as scratch:
@@ -176,7 +176,10 @@ def _training_dataset(source: Source) -> str:
         record = None
     if record is None:
         raise UserError(f"{source.path}: has no training.toml that names a dataset: give --dataset")
-    return Config.read(Path(record)).dataset
+    dataset = Config.read(Path(record)).dataset
+    if FOLDER_VERSION in dataset:
+        raise UserError(f"{source.path}: its dataset {dataset} was a folder: give --dataset")
+    return dataset
 
 
 def _import_ctranslate2() -> ModuleType:

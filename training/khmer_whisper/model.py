@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from transformers import (
@@ -16,6 +17,7 @@ from transformers import (
 
 from khmer_aligned.errors import UserError
 from khmer_aligned.hub.resolve import Source, resolve
+from khmer_aligned.hub.tokenizer import restore_pre_tokenizer
 from khmer_aligned.schema import SAMPLE_RATE
 from khmer_whisper.config import LANGUAGE
 from khmer_whisper.labels import TASK, Labeller
@@ -40,6 +42,11 @@ class Whisper:
     def seconds(self) -> float:
         """The length of the model's window."""
         return self.extractor.n_samples / SAMPLE_RATE
+
+    @property
+    def khmer_vocabulary(self) -> dict[str, Any] | None:
+        """What `vocabulary.extend` has recorded in the configuration: base, tokens, overwritten."""
+        return getattr(self.model.config, "khmer_vocabulary", None)
 
     @property
     def max_labels(self) -> int:
@@ -79,6 +86,7 @@ def load(name: str) -> Whisper:
             source.path, dtype=torch.float32, use_safetensors=True, revision=revision
         )
         tokenizer = WhisperTokenizer.from_pretrained(source.path, revision=revision)
+        restore_pre_tokenizer(tokenizer, source)
         extractor = WhisperFeatureExtractor.from_pretrained(source.path, revision=revision)
     except Exception as error:  # missing or damaged files raise errors of many types
         reason = " ".join(str(error).split())

@@ -9,8 +9,10 @@ from typing import Any
 import torch
 
 from khmer_aligned.files import write_whole
+from khmer_aligned.hub.resolve import resolve
 from khmer_whisper import decode
 from khmer_whisper.card import write_card
+from khmer_whisper.config import Config
 from khmer_whisper.evaluation import (
     Comparison,
     describe_source,
@@ -43,14 +45,35 @@ def write_model_folder(
         for row, before in zip(comparison.tuned.rows(), comparison.base.predictions, strict=True)
     ]
     decode.write_rows(folder / "predictions.jsonl", rows)
-    write_whole(folder / "training.toml", inputs.config.toml(_provenance(inputs, trained)))
+    record = _published_config(inputs).toml(_provenance(inputs, trained))
+    write_whole(folder / "training.toml", record)
     write_card(folder)
+
+
+def _published_config(inputs: Inputs) -> Config:
+    """The configuration without a path of this machine: of folders, their names and digests."""
+    mix = tuple(
+        replace(part, name=splits.source.identity)
+        for part, splits in zip(inputs.config.mix, inputs.mixed, strict=True)
+    )
+    return replace(
+        inputs.config,
+        dataset=inputs.splits.source.identity,
+        model=inputs.whisper.source.identity,
+        mix=mix,
+    )
 
 
 def _metrics(inputs: Inputs, comparison: Comparison) -> dict[str, Any]:
     """The content of metrics.json."""
     evaluations = {"base": comparison.base, "tuned": comparison.tuned}
-    return report(inputs.splits, evaluations, {"base": inputs.whisper.source}) | {
+    sources = {"base": inputs.whisper.source}
+    if comparison.extended:
+        evaluations["extended"] = comparison.extended
+        base = resolve(str(inputs.extended_from), "model")
+        sources = {"base": base, "extended": inputs.whisper.source}
+    return report(inputs.splits, evaluations, sources) | {
+        "khmer_vocabulary": inputs.whisper.khmer_vocabulary,
         "difference": {name: asdict(value) for name, value in comparison.difference.items()},
         "seen_recordings": _seen_recordings(inputs),
         "mixed": [
@@ -87,7 +110,7 @@ def _provenance(inputs: Inputs, trained: Trained) -> dict[str, Any]:
         }
         for splits, part in zip(inputs.datasets, inputs.clips.parts, strict=True)
     ]
-    names = [part.name for part in inputs.clips.parts[1:]]
+    names = [splits.source.identity for splits in inputs.mixed]
     return first | {
         "mix": dict(zip(names, mixed, strict=True)),
         "clip_seconds": inputs.clips.parts[0].fitting.clip_seconds,

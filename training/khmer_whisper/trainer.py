@@ -29,6 +29,7 @@ from khmer_whisper.examples.mix import Epochs, mean_seconds
 from khmer_whisper.examples.rows import Rows
 from khmer_whisper.examples.stream import Stream, TrainingClips
 from khmer_whisper.loss import LossHead, mean_loss
+from khmer_whisper.metrics.samples import choose_samples, format_samples
 from khmer_whisper.model import Whisper, computes_in_bfloat16
 
 STEPS_BETWEEN_EVALUATIONS = 500
@@ -66,12 +67,24 @@ class WhisperTrainer(Seq2SeqTrainer):
         self.model_accepts_loss_kwargs = False
         self.pop_callback(PrinterCallback)
         self.add_callback(SetEpoch(self.sampler))
-        self.progress = Progress(mean_seconds(clips.parts), config)
+        clips_per_step = config.batch_size * config.accumulation
+        self.progress = Progress(mean_seconds(clips.parts) * clips_per_step)
         self.add_callback(self.progress)
+        self.writer = None
         if self.is_world_process_zero():
-            self.add_callback(Curves(SummaryWriter(str(folder.parent / "runs"))))
+            self.writer = SummaryWriter(str(folder.parent / "runs"))
+            self.add_callback(Curves(self.writer))
         if config.patience:
             self.add_callback(EarlyStoppingCallback(config.patience))
+
+    def run(self, checkpoint: Path | None) -> None:
+        """Train to the end, from a checkpoint if there is one."""
+        try:
+            self.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        except UserError as error:  # one from a worker of the loader carries its whole traceback
+            raise UserError(str(error).strip().splitlines()[-1].split("UserError: ")[-1]) from error
+        finally:
+            self.progress.close()
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Epochs | Stream:
         return self.sampler
@@ -106,9 +119,17 @@ class WhisperTrainer(Seq2SeqTrainer):
         figures = {
             f"{metric_key_prefix}_cer": scores.cer.rate,
             f"{metric_key_prefix}_wer": scores.wer.rate,
+            f"{metric_key_prefix}_projected_wer": scores.projected_wer.rate,
             f"{metric_key_prefix}_looped": float(sum(p.looped for p in predictions)),
         }
         self.log(figures)
+        if self.writer is not None:
+            samples = choose_samples(
+                [p.id for p in predictions],
+                [p.reference for p in predictions],
+                [p.hypothesis for p in predictions],
+            )
+            self.writer.add_text("predictions", format_samples(samples), self.state.global_step)
         self.control = self.callback_handler.on_evaluate(
             self.args, self.state, self.control, figures
         )

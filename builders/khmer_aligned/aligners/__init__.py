@@ -6,27 +6,40 @@ from khmer_aligned.aligners.base import MMS_NAME, Aligner
 from khmer_aligned.hub.resolve import resolve
 
 MMS = "mms"
+# Names for published models. Omnilingual ASR (Meta, 2025) as converted to Wav2Vec2ForCTC.
+PUBLISHED = {
+    "omniasr": "aadel4/omniASR-CTC-300M-v2",
+    "omniasr-1b": "aadel4/omniASR-CTC-1B-v2",
+}
 
 
 def identity(name: str) -> str:
     """The aligner's name in a record of an alignment, its weights included."""
-    return MMS_NAME if name == MMS else resolve(name, "model").identity
+    return MMS_NAME if name == MMS else resolve(PUBLISHED.get(name, name), "model").identity
 
 
-def load(name: str, *, rank: int | None = None, lag: float | None = None) -> Aligner:
-    """Load `mms`, or a CTC model of `transformers` by folder or Hub id, on this process's device.
+def licence(name: str) -> str:
+    """The licence of the aligner's weights, `unknown` where nobody says."""
+    from khmer_aligned.aligners import licences
 
-    rank: of this worker process of `Dataset.map`. lag: seconds by which the aligner's tokens come
-    late, for recordings with too few pauses to measure it. Raises UserError for a model that
-    cannot be loaded or is no CTC model.
+    if name == MMS:
+        return licences.MMS_FA
+    return licences.licence(resolve(PUBLISHED.get(name, name), "model"))
+
+
+def load(name: str, *, rank: int | None = None) -> Aligner:
+    """Load an aligner on this process's device: `mms`, `omniasr`, `omniasr-1b`, or a CTC model of
+    `transformers` by folder or Hub id.
+
+    rank: of this worker process of `Dataset.map`. Raises UserError for a model that cannot be
+    loaded or is no CTC model.
     """
     # Imported here because these libraries take seconds, and `--help` needs none of them.
-    from khmer_aligned.aligners.ctc import CtcAligner
+    from khmer_aligned.aligners import ctc
     from khmer_aligned.aligners.mms import MmsAligner
-    from khmer_aligned.aligners.windows import pick_device
+    from khmer_aligned.device import pick_device
 
     device = pick_device(rank)
-    aligner = MmsAligner(device) if name == MMS else CtcAligner(name, device)
-    if lag is not None:
-        aligner.lag = lag
-    return aligner
+    if name == MMS:
+        return MmsAligner(device)
+    return ctc.load(resolve(PUBLISHED.get(name, name), "model"), name, device)

@@ -9,7 +9,6 @@ to each other's length only where the model masks the padding exactly.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from threading import Lock
@@ -35,6 +34,8 @@ class FrontEnd:
     prepare: waveform (n,) -> model input (N, ...), N steps, normalized over the recording
     forward: inputs (B, N, ...), lengths (B,) in steps or None -> logits (B, T, V)
     step: samples per step; stride: steps per frame; receptive: steps that one frame looks at
+    select: log-probabilities (T, V) -> the columns that are kept of them, (T, K)
+    window: steps of a model that reads exactly so many at a time; `prepare` gives no fewer
     """
 
     prepare: Callable[[np.ndarray], np.ndarray]
@@ -43,6 +44,8 @@ class FrontEnd:
     stride: int
     receptive: int
     masks_padding: bool
+    select: Callable[[torch.Tensor], torch.Tensor] | None = None
+    window: int | None = None
 
     def frames(self, steps: int) -> int:
         """Frames that the model gives for `steps` steps."""
@@ -51,6 +54,10 @@ class FrontEnd:
     def steps(self, frames: int) -> int:
         """The fewest steps that give `frames` frames."""
         return (frames - 1) * self.stride + self.receptive
+
+    def frames_of(self, waveform: np.ndarray, steps: int) -> int:
+        """Frames of a waveform (n,) whose input has `steps` steps, silence behind it left out."""
+        return self.frames(steps if self.window is None else min(steps, len(waveform) // self.step))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +101,11 @@ def compute_emissions(
             position, running = position + len(batch), (batch, log_probs)
         if running:
             _collect(*running, lengths, results)
-    return [results.get(i, np.zeros((0, 0), np.float32)) for i in range(len(inputs))]
+    empty = np.zeros((0, 0), np.float32)
+    return [
+        results.get(i, empty)[: front_end.frames_of(waveform, len(inputs[i]))]
+        for i, waveform in enumerate(waveforms)
+    ]
 
 
 def _collect(
@@ -119,6 +130,10 @@ def _windows(front_end: FrontEnd, recording: int, steps: int) -> Iterator[_Windo
     per_second = SAMPLE_RATE / (front_end.step * front_end.stride)
     new, context = round(WINDOW_SECONDS * per_second), round(CONTEXT_SECONDS * per_second)
     whole = new + 2 * context
+    if front_end.window is not None:
+        whole = front_end.frames(front_end.window)
+        context = round(whole * CONTEXT_SECONDS / WINDOW_SECONDS)
+        new = whole - 2 * context
     if total <= whole:
         yield _Window(recording, 0, steps, (0, total))
         return
@@ -155,12 +170,8 @@ def _run(
         torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"),
     ):
         logits = front_end.forward(batch_inputs.to(device, non_blocking=True), lengths)
-    return torch.log_softmax(logits.float(), dim=-1)
-
-
-def pick_device(rank: int | None = None) -> torch.device:
-    """The GPU of this worker process of `Dataset.map`, by its rank, or the CPU."""
-    if torch.cuda.is_available():
-        return torch.device("cuda", (rank or 0) % torch.cuda.device_count())
-    torch.set_num_threads(os.cpu_count() or 1)
-    return torch.device("cpu")
+        if front_end.select is None:
+            return torch.log_softmax(logits.float(), dim=-1)
+        # One window after the other: of a large vocabulary, all of them would take gigabytes.
+        rows = [front_end.select(torch.log_softmax(row.float(), dim=-1)) for row in logits]
+    return torch.stack(rows)

@@ -1,8 +1,9 @@
 """Recordings and transcripts to words and tokens with times and scores.
 
 Transcript -> tokens, with a star wherever untranscribed audio may stand; waveform -> emission; CTC
-forced alignment -> frames, over every reading of the numbers and without unspoken phrases; the
-aligner's lag is subtracted, and word ends move to where the speech falls quiet.
+forced alignment -> frames, over every reading of the numbers and without unspoken phrases. Only
+then is the aligner's lag subtracted, and word ends move to where the speech falls quiet: so the
+paths of recordings can tell the lag first.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import numpy as np
 from khmer_aligned.aligners.base import Aligner, frame_seconds
 from khmer_aligned.alignment import viterbi
 from khmer_aligned.alignment.energy import Energy, measure_energy
-from khmer_aligned.alignment.lag import estimate_lag, find_first_words
+from khmer_aligned.alignment.lag import Edges, Lag, path_edges
 from khmer_aligned.alignment.optional import drop_optional
 from khmer_aligned.alignment.readings import BestPath, find_best_path
 from khmer_aligned.alignment.target import Target, make_target, span_index
@@ -62,6 +63,19 @@ class Acoustics:
 
 
 @dataclass(frozen=True, slots=True)
+class LocatedTranscript:
+    """A transcript's path through its recording, in the aligner's own time: no lag is subtracted.
+
+    unspoken: the phrases that were left out; edges: what the recording tells of the lag
+    """
+
+    path: BestPath
+    unspoken: tuple[Unspoken, ...]
+    acoustics: Acoustics
+    edges: Edges
+
+
+@dataclass(frozen=True, slots=True)
 class Alignment:
     """A transcript on its recording.
 
@@ -73,6 +87,8 @@ class Alignment:
     token_ranges: of each word, its tokens as [first, last)
     unspoken: of each word, the unspoken phrase that it is in; it then has score 0 and no length
     stars: seconds (S, 2) of audio between words that the transcript does not hold
+    lag: what was subtracted from every time, and where it is from
+    edges: what this recording tells of the lag
     """
 
     transcript: Transcript
@@ -83,19 +99,36 @@ class Alignment:
     unspoken: tuple[Unspoken | None, ...]
     stars: np.ndarray
     acoustics: Acoustics
+    lag: Lag
+    edges: Edges
 
 
 def align(
     waveforms: Sequence[np.ndarray],
     transcripts: Sequence[Transcript],
     aligner: Aligner,
+    *,
+    lag: float,
     thresholds: Thresholds = DEFAULT,
 ) -> list[Alignment | Failed]:
     """Align each waveform (n,) at 16 kHz with its transcript.
 
-    One that cannot be aligned gives `Failed`, so that it costs none of the others.
+    lag: seconds that the aligner's tokens come late. One that cannot be aligned gives `Failed`, so
+    that it costs none of the others.
     """
-    results: dict[int, Alignment | Failed] = {}
+    given = Lag(lag, "given")
+    located = locate(waveforms, transcripts, aligner, thresholds)
+    return [item if isinstance(item, Failed) else set_times(item, given) for item in located]
+
+
+def locate(
+    waveforms: Sequence[np.ndarray],
+    transcripts: Sequence[Transcript],
+    aligner: Aligner,
+    thresholds: Thresholds = DEFAULT,
+) -> list[LocatedTranscript | Failed]:
+    """The path of each transcript through its waveform (n,) at 16 kHz, for `set_times`."""
+    results: dict[int, LocatedTranscript | Failed] = {}
     targets: dict[int, Target] = {}
     for i, (waveform, transcript) in enumerate(zip(waveforms, transcripts, strict=True)):
         if failed := _why_unusable(waveform):
@@ -107,17 +140,17 @@ def align(
             results[i] = Failed.of(error)
     emissions = aligner.emissions([waveforms[i] for i in targets])
 
-    def align_one(i: int, emission: np.ndarray) -> Alignment | Failed:
+    def locate_one(i: int, emission: np.ndarray) -> LocatedTranscript | Failed:
         try:
             target = targets[i]
             if target.transcript.optional:
                 target = drop_optional(target.transcript, emission, aligner, thresholds)
-            return _align_one(waveforms[i], target, emission, aligner, thresholds)
+            return _locate_one(waveforms[i], target, emission, aligner, thresholds)
         except UserError as error:
             return Failed.of(error)
 
     with ThreadPoolExecutor(viterbi.count_cores()) as pool:  # the paths release the GIL
-        results.update(zip(targets, pool.map(align_one, targets, emissions), strict=True))
+        results.update(zip(targets, pool.map(locate_one, targets, emissions), strict=True))
     return [results[i] for i in range(len(waveforms))]
 
 
@@ -135,37 +168,38 @@ def _why_unusable(waveform: np.ndarray) -> Failed | None:
     return None
 
 
-def _align_one(
+def _locate_one(
     waveform: np.ndarray,
     target: Target,
     emission: np.ndarray,
     aligner: Aligner,
     thresholds: Thresholds,
-) -> Alignment:
-    """Align a waveform (n,), by its emission (T, V); raises UserError where no path exists."""
+) -> LocatedTranscript:
+    """The path through a waveform (n,), by its emission (T, V); raises UserError where none is."""
     greedy = emission.argmax(axis=1).astype(np.int32)
     path = find_best_path(target, emission, aligner)
     path, unspoken = drop_unspoken(path, emission, greedy, aligner, thresholds)
     energy = measure_energy(waveform, thresholds)
-    lag = estimate_lag(energy, *find_first_words(path, frame_seconds(aligner)))
     acoustics = Acoustics(
         aligner=aligner.name,
         greedy=greedy,
         blank=aligner.blank,
         frame_seconds=frame_seconds(aligner),
-        lag=aligner.lag if lag is None else lag,
+        lag=0.0,
         energy=energy,
         duration=len(waveform) / SAMPLE_RATE,
     )
-    return _time(path, unspoken, acoustics)
+    edges = path_edges(path, energy, frame_seconds(aligner))
+    return LocatedTranscript(path, unspoken, acoustics, edges)
 
 
-def _time(path: BestPath, unspoken: tuple[Unspoken, ...], acoustics: Acoustics) -> Alignment:
-    """Turn the frames of a path into the times of words and tokens."""
-    target, spans = path.target, path.spans
-    frame, lag, duration = acoustics.frame_seconds, acoustics.lag, acoustics.duration
-    starts = np.clip(spans.start * frame - lag, 0, duration).tolist()
-    ends = np.clip(spans.end * frame - lag, 0, duration).tolist()
+def set_times(located: LocatedTranscript, lag: Lag) -> Alignment:
+    """Turn the frames of a path into the times of words and tokens, `lag` earlier."""
+    acoustics = replace(located.acoustics, lag=lag.seconds)
+    target, spans, unspoken = located.path.target, located.path.spans, located.unspoken
+    frame, duration = acoustics.frame_seconds, acoustics.duration
+    starts = np.clip(spans.start * frame - lag.seconds, 0, duration).tolist()
+    ends = np.clip(spans.end * frame - lag.seconds, 0, duration).tolist()
 
     tokens: list[Timed] = []
     words: list[Timed] = []
@@ -194,6 +228,8 @@ def _time(path: BestPath, unspoken: tuple[Unspoken, ...], acoustics: Acoustics) 
         unspoken=unspoken_of,
         stars=stars,
         acoustics=acoustics,
+        lag=lag,
+        edges=located.edges,
     )
 
 

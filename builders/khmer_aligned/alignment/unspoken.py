@@ -139,7 +139,7 @@ class _Search:
         compared = {k: comparison for k, comparison in compared.items() if comparison.tokens}
         median = float(np.median([comparison.distance for comparison in compared.values()]))
         limit = max(self._thresholds.unspoken_distance, median + self._thresholds.unspoken_margin)
-        wrong = {k: c for k, c in compared.items() if self._is_wrong(c, limit)}
+        wrong = {k: c for k, c in compared.items() if self._is_unspoken(c, limit)}
         all_wrong = len(wrong) == len(compared)
         if not wrong or all_wrong or median > self._thresholds.max_median_distance:
             return None
@@ -179,8 +179,8 @@ class _Search:
         score = float(spans.score[lo:hi][~is_star].mean()) if expected else 0.0
         return _Comparison(Levenshtein.distance(expected, actual), len(expected), score)
 
-    def _is_wrong(self, comparison: _Comparison, limit: float) -> bool:
-        """Whether a phrase has more edits per token than `limit`, and one more."""
+    def _is_unspoken(self, comparison: _Comparison, limit: float) -> bool:
+        """Whether a phrase has over `limit` edits per token plus one and, if short, a low score."""
         if comparison.edits <= limit * comparison.tokens + 1:
             return False
         return comparison.tokens >= _SHORT or comparison.score < self._thresholds.unspoken_score
@@ -225,7 +225,7 @@ class _Search:
         lo, hi = len(around.before), len(around.before) + len(phrase)
         greedy = self._greedy[around.start : around.end]
         comparison = self._compare(greedy, ids, spans, lo, hi)
-        if self._is_wrong(comparison, this_round.limit):
+        if self._is_unspoken(comparison, this_round.limit):
             return None
         return _Fit(k, int(spans.start[lo]), int(spans.end[hi - 1]), comparison.tokens)
 

@@ -87,7 +87,7 @@ def align(
     count, repeats = len(trellis.tokens) - 1, int(np.isneginf(trellis.skip).sum())
     if frames < count + repeats:
         raise UserError(
-            f"{frames} frames cannot hold {count} labels with {repeats} repeats, which need "
+            f"{frames} frames cannot hold {count} tokens with {repeats} repeats, which need "
             f"{count + repeats}: the transcript is too long for the audio, or the audio was cut",
             category=Problem.TOO_LONG,
         )
@@ -189,8 +189,8 @@ def _find_path(trellis: Trellis, threads: int) -> Path:
     in_token = bool(count > 0 and tokens[0] > gaps[-1])
     if not (tokens[0] if in_token else gaps[-1]) > -np.inf:
         raise UserError(
-            f"no path of {count} labels through {frames} frames has a probability above zero: "
-            "log_probs are -infinity where a label has to be",
+            f"no path of {count} tokens through {frames} frames has a probability above zero: "
+            "log_probs are -infinity where a token has to be",
             category=Problem.TOO_LONG,
         )
     position, log_probs = np.empty(frames, np.int32), np.empty(frames, np.float32)

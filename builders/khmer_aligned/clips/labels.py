@@ -8,6 +8,7 @@ from transformers import AutoTokenizer
 
 from khmer_aligned.errors import UserError
 from khmer_aligned.hub.resolve import resolve
+from khmer_aligned.hub.tokenizer import restore_pre_tokenizer
 
 
 class LabelCounter:
@@ -19,6 +20,7 @@ class LabelCounter:
             self._tokenizer = AutoTokenizer.from_pretrained(
                 resolved.path, revision=resolved.revision, trust_remote_code=False
             )
+            restore_pre_tokenizer(self._tokenizer, resolved)
         except (OSError, ValueError, KeyError) as error:
             reason = " ".join(str(error).split())
             raise UserError(f"{source}: cannot be loaded as a tokenizer: {reason}") from error

@@ -16,6 +16,7 @@ from khmer_aligned import aligners, audio
 from khmer_aligned.aligners.base import Aligner
 from khmer_aligned.alignment import align
 from khmer_aligned.alignment.doubts import UNREAD, UNTRANSCRIBED
+from khmer_aligned.alignment.lag import differing_lag
 from khmer_aligned.alignment.thresholds import Thresholds
 from khmer_aligned.clips import cut, quality
 from khmer_aligned.clips.cues import find_far_cues
@@ -35,6 +36,8 @@ OUTCOME_FEATURES = Features(
         "characters": Value("int64"),
         "recording_samples": Value("int64"),
         "recording_characters": Value("int64"),
+        # On the first row of a recording that tells another lag than the aligner's: that, as JSON.
+        "differing_lag": Value("string"),
     }
 )
 
@@ -53,12 +56,14 @@ class MakeClips:
     The models are loaded at the first call, in the process that makes it, and never pickled: the
     fingerprint of `Dataset.map` is a hash of the configuration alone. A result depends on its
     recording and the configuration, not on the batch.
+
+    lag: seconds that the aligner's tokens come late
     """
 
     aligner: str
     tokenizer: str
     max_labels: int
-    lag: float | None
+    lag: float
     thresholds: Thresholds
     track: int = 1
     _models: tuple[Aligner, LabelCounter] | None = field(default=None, repr=False)
@@ -79,13 +84,13 @@ class MakeClips:
         # Decoding runs ahead, and of two groups one is aligned and cut while the other has the
         # model: decoders, models and paths release the GIL.
         with ThreadPoolExecutor() as decoders, ThreadPoolExecutor(2) as groups:
-            decoded = [decoders.submit(_load, row, self.track) for row in rows]
+            decoded = [decoders.submit(load_waveform, row, self.track) for row in rows]
             outcomes = [row for group in groups.map(make_group, _group(rows)) for row in group]
         return {name: [outcome.get(name) for outcome in outcomes] for name in OUTCOME_FEATURES}
 
     def _load_models(self, rank: int | None) -> tuple[Aligner, LabelCounter]:
         if self._models is None:
-            aligner = aligners.load(self.aligner, rank=rank, lag=self.lag)
+            aligner = aligners.load(self.aligner, rank=rank)
             self._models = aligner, LabelCounter(self.tokenizer)
         return self._models
 
@@ -99,7 +104,9 @@ class MakeClips:
         """The clips and rejections of a group of recordings."""
         decoded = {i: w for i, w in enumerate(waveforms) if not isinstance(w, Failed)}
         transcripts = [Transcript.from_text(rows[i]["text"]) for i in decoded]
-        results = align.align(list(decoded.values()), transcripts, aligner, self.thresholds)
+        results = align.align(
+            list(decoded.values()), transcripts, aligner, lag=self.lag, thresholds=self.thresholds
+        )
         alignments = dict(zip(decoded, results, strict=True))
 
         outcomes: list[Row] = []
@@ -112,9 +119,16 @@ class MakeClips:
                     made = [_reject_recording(row, samples, alignment)]
                 else:
                     made = list(self._cut_and_judge(row, waveform, alignment, count_labels))
+                    made[0] |= {"differing_lag": self._differing_lag(row, alignment)}
             made[0] |= {"recording_samples": samples, "recording_characters": len(row["text"])}
             outcomes.extend(made)
         return outcomes
+
+    def _differing_lag(self, row: Row, alignment: align.Alignment) -> str | None:
+        seconds = differing_lag(alignment.edges, self.lag)
+        if seconds is None:
+            return None
+        return json.dumps({"recording": row["id"], "seconds": round(seconds, 3)})
 
     def _cut_and_judge(
         self,
@@ -182,7 +196,7 @@ def _group(rows: list[Row]) -> list[slice]:
     return groups
 
 
-def _load(row: Row, track: int) -> np.ndarray | Failed:
+def load_waveform(row: Row, track: int = 1) -> np.ndarray | Failed:
     """The waveform of a recording, or why there is none."""
     if row["problem"]:
         return Failed(row["detail"], row["problem"])

@@ -33,9 +33,9 @@ class Figures:
     unspelled: float  # share of words without a token
     rate: float  # spoken characters a second
     longest: float  # seconds of the longest token
-    tokens: int  # labels of Whisper
+    labels: int  # of Whisper
     fits: bool  # within the budget of labels and seconds
-    given_up: bool = False  # unspoken: score, worst and distance are of where it had been aligned
+    unspoken: bool = False  # then score, worst and distance are of where it had been aligned
 
     def as_row(self) -> dict[str, float]:
         return {name: round(value, 4) for name, value in asdict(self).items()}
@@ -61,7 +61,7 @@ def measure(alignment: Alignment, piece: Piece) -> Figures:
         unspelled=sum(first == last for first, last in ranges) / len(words),
         rate=characters / max(words[-1].end - words[0].start, 1e-3),
         longest=max((token.end - token.start for token in tokens), default=0.0),
-        tokens=piece.labels,
+        labels=piece.labels,
         fits=piece.fits,
     )
     phrases = [phrase for phrase in alignment.unspoken[piece.first : piece.last] if phrase]
@@ -74,13 +74,13 @@ def measure(alignment: Alignment, piece: Piece) -> Figures:
         distance=float(np.mean([phrase.distance for phrase in phrases])),
         unspelled=0.0,
         rate=0.0,
-        given_up=True,
+        unspoken=True,
     )
 
 
 def judge(figures: Figures, thresholds: Thresholds) -> Verdict:
     """`True` to keep the piece, or `(False, reason)`: the first rule that it breaks."""
-    if figures.given_up:
+    if figures.unspoken:
         return False, UNSPOKEN
     if figures.seconds < thresholds.min_seconds:
         return False, "too short"
@@ -95,5 +95,5 @@ def judge(figures: Figures, thresholds: Thresholds) -> Verdict:
     if figures.worst < thresholds.min_worst_score:
         return False, "low alignment score in one place"
     if not figures.fits:
-        return False, "no pause to cut at within the budget of tokens and seconds"
+        return False, "no pause to cut at within the budget of labels and seconds"
     return True

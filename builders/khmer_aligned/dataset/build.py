@@ -13,16 +13,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from khmer_aligned import aligners
 from khmer_aligned.clips.labels import LabelCounter
 from khmer_aligned.clips.make import MakeClips
-from khmer_aligned.dataset.card import render_card
+from khmer_aligned.dataset.card import describe_splits, render_card, render_tasks
 from khmer_aligned.dataset.config import BuildConfig
 from khmer_aligned.dataset.join import join_shards
+from khmer_aligned.dataset.lag import settle_lag
 from khmer_aligned.dataset.plan import Plan, divide, group, make_plan, read_recordings
 from khmer_aligned.dataset.report import Report, sum_tallies, summary
+from khmer_aligned.dataset.rights import write_rights
 from khmer_aligned.dataset.shards import align_shard
+from khmer_aligned.dataset.statistics import file_sums, measure
 from khmer_aligned.errors import UserError
 from khmer_aligned.files import lock_folder, write_whole
+from khmer_aligned.hub.cards import check_licence, set_licence, set_title
 
 _RECORD = "build.json"
 _WORK = ".work"
@@ -47,26 +52,35 @@ class BuildResult:
         return sum(size["seconds"] for size in self.report["splits"].values())
 
     def summary(self) -> str:
-        """The numbers as a table for the screen."""
-        return summary(self.report)
+        """The numbers as a table for the screen, and what limits the splits."""
+        return f"{summary(self.report)}\n{describe_splits(self.report)}"
 
 
 def build(
-    source: str | Path, out: str | Path, config: BuildConfig | None = None, **options: Any
+    source: str | Path,
+    out: str | Path,
+    config: BuildConfig | None = None,
+    *,
+    licence: str | None = None,
+    title: str | None = None,
+    **options: Any,
 ) -> BuildResult:
     """Build the folder `out` from the recordings in `source`, or finish it if it was begun.
 
     source: a folder of recordings with their .txt, a folder with metadata.csv, .tsv or .jsonl, or
     a dataset with an audio and a text column, by folder or Hub id. options: fields of BuildConfig
     or of its Thresholds that differ from `config`, as in `build(source, out, min_score=0.5)`.
+    licence, title: of the card; of a folder that is finished, they replace those it has.
 
     A folder that holds another build or other files is never overwritten. Raises UserError for
     what the user can mend; a bad recording is no error, but ends in rejected.jsonl.
     """
     out = Path(out)
+    licence = None if licence is None else check_licence(licence)
     plan = make_plan(str(source), (config or BuildConfig()).with_options(**options))
     if (report := _finished(out, plan.key)) is not None:
         shutil.rmtree(out / _WORK, ignore_errors=True)  # of a build killed in its last line
+        _dress_card(out / "README.md", licence, title)
         return BuildResult(out, report)
     # A tokenizer that cannot be loaded is an error now, not after the first shard is aligned.
     LabelCounter(plan.config.tokenizer)
@@ -77,7 +91,8 @@ def build(
         except BaseException:
             _leave_free(out, work)
             raise
-        write_whole(out / "README.md", render_card(report))
+        write_whole(out / "eval.yaml", render_tasks(report))
+        write_whole(out / "README.md", render_card(report, licence, title))
         write_whole(out / _RECORD, json.dumps(report, ensure_ascii=False, indent=2))
     shutil.rmtree(work)
     return BuildResult(out, report)
@@ -88,11 +103,12 @@ def _run(plan: Plan, work: Path, out: Path) -> Report:
     cache, config = work / "cache", plan.config
     recordings = read_recordings(plan.corpus, cache)
     grouping = group(recordings)
+    lag = settle_lag(plan, recordings, work)
     make_clips = MakeClips(
         config.aligner,
         config.tokenizer,
         config.max_labels,
-        config.lag,
+        lag["seconds"],
         config.thresholds,
         config.track,
     )
@@ -111,11 +127,26 @@ def _run(plan: Plan, work: Path, out: Path) -> Report:
         "source": plan.identity["source"],
         "config": plan.identity["config"],
         "versions": plan.identity["versions"],
+        "aligner_licence": aligners.licence(config.aligner),
         "balance": totals["balance"],
         "recordings": totals["recordings"],
         "rejected": totals["rejected"],
         "splits": sizes,
+        "statistics": measure(out),
+        "rights": write_rights(recordings, out),
+        "files": file_sums(out),
+        "lag": {**lag, "differing": [item for tally in tallies for item in tally.differing]},
     }
+
+
+def _dress_card(card: Path, licence: str | None, title: str | None) -> None:
+    text = before = card.read_text(encoding="utf-8")
+    if licence is not None:
+        text = set_licence(text, licence)
+    if title is not None:
+        text = set_title(text, title)
+    if text != before:
+        write_whole(card, text)
 
 
 def _finished(out: Path, key: str) -> Report | None:

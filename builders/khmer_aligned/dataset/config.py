@@ -16,7 +16,10 @@ MAX_LABELS = 440  # what transformers decodes at most, less the prompt
 class BuildConfig:
     """The options of a build; those of `thresholds` are options of the command, too."""
 
-    aligner: str = option("mms", "`mms`, or a CTC model of transformers by folder or Hub id.")
+    aligner: str = option(
+        "mms",
+        "`mms`, `omniasr`, `omniasr-1b`, or a CTC model of transformers by folder or Hub id.",
+    )
     tokenizer: str = option(
         "openai/whisper-small",
         "The Whisper tokenizer that clips are measured with, by folder or Hub id.",
@@ -30,7 +33,8 @@ class BuildConfig:
     )
     lag: float | None = option(
         None,
-        "Seconds that the aligner's tokens come late, for recordings with too few pauses to tell.",
+        "Seconds that the aligner's tokens come late, a constant of the model; by default it is "
+        "measured on the recordings, else the figure that `calibrate` keeps.",
         formerly="--offset",
     )
     track: int = option(

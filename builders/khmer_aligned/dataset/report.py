@@ -8,12 +8,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
+from khmer_aligned.alignment.lag import LagSource, count
+from khmer_aligned.dataset.rights import Rights
+from khmer_aligned.dataset.statistics import Statistics
 from khmer_aligned.errors import UserError
 from khmer_aligned.schema import SAMPLE_RATE
 
 UNITS = ("samples", "characters")  # of audio, of raw transcript
 
 _SHOWN_REASONS = 10
+_SHOWN_LAGS = 5
 
 Balance = TypedDict("Balance", {"in": int, "clips": int, "rejected": int})
 Recordings = TypedDict("Recordings", {"in": int, "unread": int})
@@ -25,6 +29,28 @@ class Reason(TypedDict):
     stretches: int
     seconds: float
     characters: int
+
+
+class DifferingLag(TypedDict):
+    """A recording that tells another lag than the one that was used."""
+
+    recording: str  # its id
+    seconds: float
+
+
+class LagReport(TypedDict):
+    """The lag that was subtracted from all times, its evidence, and who disagrees.
+
+    source: as in `Lag`; splices: the lag by the second witness, where it was asked and tells one
+    """
+
+    seconds: float
+    source: LagSource
+    edges: int
+    recordings: int
+    standard_error: float | None
+    splices: float | None
+    differing: list[DifferingLag]
 
 
 class SplitSize(TypedDict):
@@ -52,7 +78,12 @@ class Report(Totals):
     source: dict[str, str]
     config: dict[str, Any]
     versions: dict[str, str]
+    aligner_licence: str  # of its weights; `unknown` where nobody says
     splits: dict[str, SplitSize]
+    statistics: Statistics
+    rights: Rights
+    files: dict[str, str]  # the sha256 of each file of clips
+    lag: LagReport
 
 
 @dataclass(frozen=True)
@@ -60,11 +91,13 @@ class Tally:
     """What one shard took in and gave: its counts, and its lines of rejected.jsonl.
 
     counts: clips, recordings, those `unread`, and for each of UNITS what came in (`samples`), what
-    is in clips (`clip_samples`) and what was rejected (`rejected_samples`).
+    is in clips (`clip_samples`) and what was rejected (`rejected_samples`). differing: recordings
+    that tell another lag than the one that was used.
     """
 
     counts: dict[str, int]
     rejections: list[str]
+    differing: list[DifferingLag]
 
 
 def sum_tallies(tallies: Sequence[Tally]) -> Totals:
@@ -141,4 +174,30 @@ def summary(report: Report) -> str:
         lines.append(f"{reason['stretches']:>6,} x {minutes:>7,.1f} min  {name}")
     if len(reasons) > _SHOWN_REASONS:
         lines.append(f"{'':>6}   and {len(reasons) - _SHOWN_REASONS} further reasons")
-    return "\n".join(lines)
+    return "\n".join([*lines, *_lag_lines(report["lag"])])
+
+
+def _lag_lines(lag: LagReport) -> list[str]:
+    """The lag, where it is from, and the recordings that tell another one."""
+    lines = [f"lag of the aligner: {describe_lag(lag)}"]
+    if differing := lag["differing"]:
+        shown = [f"{d['recording']} {d['seconds'] * 1000:.0f} ms" for d in differing]
+        more = f" and {len(shown) - _SHOWN_LAGS} more" if len(shown) > _SHOWN_LAGS else ""
+        tells = "tells" if len(shown) == 1 else "tell"
+        lines.append(
+            f"{count(len(shown), 'recording')} {tells} another lag, check the times by ear: "
+            f"{', '.join(shown[:_SHOWN_LAGS])}{more}"
+        )
+    return lines
+
+
+def describe_lag(lag: LagReport) -> str:
+    """The lag of a build and where it is from, in words."""
+    milliseconds = f"{lag['seconds'] * 1000:.0f} ms"
+    evidence = f"{count(lag['edges'], 'edge')} of speech in {count(lag['recordings'], 'recording')}"
+    return {
+        "given": f"{milliseconds}, as given",
+        "measured": f"{milliseconds}, measured on {evidence}",
+        "kept": f"{milliseconds}, kept from an earlier calibration ({evidence})",
+        "none": f"unknown, {milliseconds} taken; {evidence} are too little",
+    }[lag["source"]]

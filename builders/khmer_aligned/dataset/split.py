@@ -11,6 +11,9 @@ from khmer_aligned.errors import UserError
 HELD_OUT = {"test": 0.05, "validation": 0.05}  # shares of the whole, by size
 
 
+MIN_GROUPS = 3  # one for each split
+
+
 def find_groups(
     recordings: Sequence[str], speakers: Sequence[str | None], contents: Sequence[str | None]
 ) -> dict[str, str]:
@@ -18,8 +21,19 @@ def find_groups(
 
     Rows (n,) name a recording, its speaker and a hash of its audio. A group holds all recordings
     of its speakers and all names of its audio, and is called by the first of its speakers, else
-    by the first of its recordings.
+    by the first of its recordings. Where there are fewer than MIN_GROUPS by speaker, speakers do
+    not count: a split by speaker would leave nothing to validate or to test on.
     """
+    groups = _join(recordings, speakers, contents)
+    if len(set(groups.values())) < MIN_GROUPS:
+        return _join(recordings, [None] * len(speakers), contents)
+    return groups
+
+
+def _join(
+    recordings: Sequence[str], speakers: Sequence[str | None], contents: Sequence[str | None]
+) -> dict[str, str]:
+    """The group of each recording, by union-find over its name, its speaker and its audio."""
     parent: dict[str, str] = {}
 
     def find(key: str) -> str:

@@ -10,13 +10,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import HfApi, get_token
-from huggingface_hub.errors import HFValidationError
+from huggingface_hub import HfApi, get_token, hf_hub_download
+from huggingface_hub.errors import EntryNotFoundError, HFValidationError, LocalEntryNotFoundError
 from huggingface_hub.utils import validate_repo_id
 
 from khmer_aligned.errors import UserError
 from khmer_aligned.hub.errors import UNREACHABLE, plain_errors
 from khmer_aligned.hub.folder import MANAGED, RepoType, published_files, sha256
+
+FOLDER_VERSION = "sha256:"  # what the version of a folder begins with, and that of a commit not
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class Source:
         digest = hashlib.sha256()
         for name, path in (managed or files).items():
             digest.update(f"{sha256(path)}  {name}\n".encode())
-        return f"sha256:{digest.hexdigest()}"
+        return FOLDER_VERSION + digest.hexdigest()
 
     @property
     def identity(self) -> str:
@@ -78,6 +80,10 @@ def resolve(name: str, repo_type: RepoType) -> Source:
     if folder.exists():
         raise UserError(f"{name} is a file; name the folder of a {repo_type}, or a Hub repository")
     repo_id, _, revision = name.partition("@")
+    if revision.startswith(FOLDER_VERSION):
+        raise UserError(
+            f"{name} was a folder on the machine of whoever made this: name where yours lies"
+        )
     subset = ""
     if repo_type == "dataset":
         repo_id, _, subset = repo_id.partition(":")
@@ -94,6 +100,28 @@ def resolve(name: str, repo_type: RepoType) -> Source:
             with suppress(*UNREACHABLE):
                 api.repo_info(repo_id, repo_type=repo_type, revision=commit)
     return Source(path=repo_id, revision=commit, repo_type=repo_type, subset=subset or None)
+
+
+def fetch(source: Source, name: str) -> Path | None:
+    """One file of a source, downloaded where it is on the Hub; None where there is no such file.
+
+    Raises `UserError` when the Hub cannot be reached and the cache holds no copy.
+    """
+    if source.revision is None:
+        path = Path(source.path) / name
+        return path if path.is_file() else None
+    api = HfApi(token=stored_token())
+    with plain_errors(source.path, source.repo_type, api.endpoint, source.revision):
+        try:
+            return Path(
+                hf_hub_download(
+                    source.path, name, repo_type=source.repo_type, revision=source.revision
+                )
+            )
+        except LocalEntryNotFoundError as error:
+            raise UserError(f"{source.pinned}: {name} cannot be fetched; try again") from error
+        except EntryNotFoundError:
+            return None
 
 
 def load(source: Source, name: str, **options: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from khmer_aligned.schema import SPLITS
@@ -11,6 +11,8 @@ from khmer_aligned.schema import SPLITS
 FILE_COLUMNS = ("file_name", "path")
 TEXT_COLUMNS = ("transcription", "sentence", "text")
 SPEAKER_COLUMNS = ("speaker", "speaker_id", "client_id")
+LICENCE_COLUMNS = ("licence", "license")
+SOURCE_COLUMNS = ("source",)
 SPLIT_NAMES = {name: name for name in SPLITS} | {
     "dev": "validation",
     "valid": "validation",
@@ -21,10 +23,16 @@ SPLIT_NAMES = {name: name for name in SPLITS} | {
 
 def speaker_of(row: Mapping[str, Any]) -> str | None:
     """The speaker that a row names, if it names one."""
-    names = (row.get(column) for column in SPEAKER_COLUMNS)
-    return next((str(name) for name in names if name not in (None, "")), None)
+    return stated(row, SPEAKER_COLUMNS)
+
+
+def stated(row: Mapping[str, Any], columns: Sequence[str]) -> str | None:
+    """What the first of these columns that is filled says."""
+    values = (row.get(column) for column in columns)
+    return next((str(value) for value in values if value not in (None, "")), None)
 
 
 def unused(columns: Iterable[str], used: Iterable[str]) -> list[str]:
     """The columns that nothing is read from, to be named on the screen."""
-    return sorted(set(columns) - {*used, *TEXT_COLUMNS, *SPEAKER_COLUMNS})
+    known = (*TEXT_COLUMNS, *SPEAKER_COLUMNS, *LICENCE_COLUMNS, *SOURCE_COLUMNS)
+    return sorted(set(columns) - {*used, *known})

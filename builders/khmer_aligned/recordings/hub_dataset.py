@@ -13,7 +13,15 @@ import datasets
 from khmer_aligned.console import note
 from khmer_aligned.errors import UserError
 from khmer_aligned.hub.resolve import load, resolve
-from khmer_aligned.recordings.columns import SPLIT_NAMES, TEXT_COLUMNS, speaker_of, unused
+from khmer_aligned.recordings.columns import (
+    LICENCE_COLUMNS,
+    SOURCE_COLUMNS,
+    SPLIT_NAMES,
+    TEXT_COLUMNS,
+    speaker_of,
+    stated,
+    unused,
+)
 from khmer_aligned.recordings.folder import is_inside
 from khmer_aligned.schema import Problem, Recording
 
@@ -55,6 +63,8 @@ def read(name: str) -> Iterator[Recording]:
                 path=f"{split or 'all'} row {index}",
                 speaker=speaker_of(row),
                 split=SPLIT_NAMES.get(split),
+                licence=stated(row, LICENCE_COLUMNS),
+                source=stated(row, SOURCE_COLUMNS),
             )
             yield recording if recording.audio else _with_file(recording, audio.get("path"), root)
 

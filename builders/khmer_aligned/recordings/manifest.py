@@ -1,8 +1,8 @@
 """A folder with a table of its recordings: metadata.csv, metadata.tsv or metadata.jsonl.
 
 Columns: file_name; transcription, sentence or text; optional speaker (speaker_id, client_id),
-split, start and end. A table in the folder itself stands for all of it, else each folder below may
-have one of its own, as in `train/metadata.csv`.
+split, start, end, licence and source. A table in the folder itself stands for all of it, else each
+folder below may have one of its own, as in `train/metadata.csv`.
 """
 
 from __future__ import annotations
@@ -18,9 +18,12 @@ from khmer_aligned.errors import UserError
 from khmer_aligned.recordings import folder
 from khmer_aligned.recordings.columns import (
     FILE_COLUMNS,
+    LICENCE_COLUMNS,
+    SOURCE_COLUMNS,
     SPLIT_NAMES,
     TEXT_COLUMNS,
     speaker_of,
+    stated,
     unused,
 )
 from khmer_aligned.recordings.tables import OVERFLOW, Row, read_rows
@@ -86,6 +89,11 @@ class _Table:
         recording = Recording(where, where, None, _whole(str(text)), where)
         try:
             recording = self._with_audio(recording, row)
+            recording = replace(
+                recording,
+                licence=stated(row, LICENCE_COLUMNS),
+                source=stated(row, SOURCE_COLUMNS),
+            )
             if speaker := speaker_of(row):
                 recording = replace(recording, speaker=_string(speaker, "speaker"))
             _check_text(row)

@@ -76,7 +76,7 @@ def test_only_the_train_split_of_a_mixed_dataset_is_read(tmp_path):
     plain_dataset(tmp_path, ["a", "b"])
     broken = {"audio": [{"bytes": b"no sound", "path": None}], "sentence": ["c"]}
     Dataset.from_dict(broken).to_parquet(str(tmp_path / "test.parquet"))
-    splits = data.load(str(tmp_path), language="en")
+    splits = data.load(str(tmp_path), language="en", only_train=True)
     assert list(splits.splits) == ["train"]
 
 

@@ -19,4 +19,6 @@ def test_evaluate_loads_the_metric_from_its_folder(tmp_path, monkeypatch):
     expected = score(["ទឹកទឹក", "សាលា"], ["ទឹក ទុក", "សាលា"])
     assert result["cer"] == expected.cer.rate == 1 / 10
     assert result["wer_errors"] == expected.wer.errors
+    assert result["projected_wer_total"] == expected.projected_wer.total
+    assert result["cer_low"] is None  # of two clips
     assert result["segmenter"].startswith("khmercut ")

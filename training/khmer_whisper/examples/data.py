@@ -48,18 +48,20 @@ class Splits:
         return {name for part in self.columns(split, ["recording"]) for name in part["recording"]}
 
 
-def load(name: str, *, streaming: bool = False, language: str | None = None) -> Splits:
+def load(
+    name: str, *, streaming: bool = False, language: str | None = None, only_train: bool = False
+) -> Splits:
     """Load the dataset at a Hub id (with @revision) or in a folder.
 
     With `streaming` nothing of it is put on disk. With `language` the dataset need not have been
-    built by khmer-aligned: audio and a transcript in that language suffice, and only the train
-    split is read.
+    built by khmer-aligned: audio and a transcript in that language suffice. With `only_train` the
+    other splits are not read.
 
     Raises UserError when it cannot be loaded or a column is missing.
     """
     source = resolve(name, "dataset")
     loaded = load_source(source, name, streaming=streaming)
-    if language and "train" in loaded:  # a mixed dataset is learned from and never scored on
+    if only_train and "train" in loaded:
         loaded = {"train": loaded["train"]}
     splits = {
         str(split): _with_clip_columns(name, str(split), rows, language, streaming)

@@ -14,6 +14,7 @@ import jiwer
 import numpy as np
 
 from khmer_aligned.text import scoring_form, verbalize, words
+from khmer_whisper.metrics.projection import count_hits
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,27 +40,18 @@ def characters(references: Sequence[str], hypotheses: Sequence[str]) -> Counts:
 
 
 def projected_words(references: Sequence[str], hypotheses: Sequence[str]) -> Counts:
-    """Reference words with at least one edit in an alignment of characters.
+    """Reference words with an edit: the fewest over all cheapest alignments of characters.
 
     Only the reference is segmented, so no word boundaries of the hypothesis are guessed.
     Characters inserted between two words belong to the word before them, at the start to the
-    first word. Errors never exceed words: a hypothesis that does not end shows in `characters`.
-    An empty reference has no words and no errors.
+    first word; see `projection.count_hits`. Errors never exceed words: a hypothesis that does not
+    end shows in `characters`. An empty reference has no words and no errors.
     """
     segmented = [scored_words(reference) for reference in references]
-    alignments = _align(
-        [[*"".join(segments)] for segments in segmented], [[*scoring_form(h)] for h in hypotheses]
-    )
-    errors = []
-    for segments, chunks in zip(segmented, alignments, strict=True):
-        word_of = [i for i, word in enumerate(segments) for _ in word]  # by character
-        wrong: set[int] = set()
-        for chunk in chunks if segments else []:
-            if chunk.type == "insert":
-                wrong.add(word_of[max(chunk.ref_start_idx - 1, 0)])
-            elif chunk.type != "equal":
-                wrong.update(word_of[chunk.ref_start_idx : chunk.ref_end_idx])
-        errors.append(len(wrong))
+    errors = [
+        count_hits(segments, scoring_form(hypothesis)).words
+        for segments, hypothesis in zip(segmented, hypotheses, strict=True)
+    ]
     return Counts(np.array(errors, np.int64), np.array([len(w) for w in segmented], np.int64))
 
 

@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
+from typing import Any
 
 import numpy as np
 
 from khmer_whisper.metrics import counts
 from khmer_whisper.metrics.counts import Counts
+from khmer_whisper.metrics.intervals import LEVEL, MIN_UNITS, difference_test, rate_interval
 
-REPLICATES = 1_000
-LEVEL = 0.95
-MIN_RECORDINGS = 5  # with fewer, clips are drawn instead
+COUNTS = {  # what counts the errors of each rate, by its name
+    "cer": counts.characters,
+    "wer": counts.segmented_words,
+    "projected_wer": counts.projected_words,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,16 +25,18 @@ class Rate:
     """`errors` of `total` reference units; `low` and `high` are the bounds at 95 %.
 
     `rate` may exceed 1 where insertions are counted. With a total of 0 it is 0 when there are no
-    errors and 1 when there are.
+    errors and 1 when there are. The bounds are None where there is no interval, see `intervals`.
     """
 
     errors: int
     total: int
     rate: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
 
     def __str__(self) -> str:
+        if self.low is None or self.high is None:
+            return f"{self.rate:.1%}"
         return f"{self.rate:.1%} ({self.low:.1%}-{self.high:.1%})"
 
 
@@ -39,28 +45,60 @@ class Scores:
     """The three rates of one model on one set of clips."""
 
     cer: Rate  # characters, without spaces and punctuation: the headline
-    wer: Rate  # projected: reference words with an edit
-    wer_segmented: Rate  # both sides segmented by `segmenter`, for comparison with others
+    wer: Rate  # both sides segmented by `segmenter`, as others publish it
+    projected_wer: Rate  # reference words with an edit; only the reference is segmented
     clips: int
     segmenter: str
-    drawn: str  # what the bootstrap drew: "recordings", or "clips" where these are too few
+    unit: str  # what the intervals are over: "recordings", or "clips" where none are named
+    units: int
 
-    def as_dict(self) -> dict:
+    def as_dict(self) -> dict[str, Any]:
         """Plain numbers, for JSON."""
         return asdict(self)
+
+    @property
+    def no_interval(self) -> str:
+        """Why a rate has no interval; "" where all have one."""
+        return explain_missing(self.as_dict())
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
     """Rate of the second system minus that of the first, on the same clips.
 
-    `p` is two-sided: the bootstrap probability of a difference of the other sign, twice.
+    `p` is two-sided, of a paired t-test over the recordings; None where there are too few.
     """
 
     difference: float
-    low: float
-    high: float
-    p: float
+    low: float | None
+    high: float | None
+    p: float | None
+
+
+def explain_missing(scores: dict[str, Any]) -> str:
+    """Why a rate of `Scores.as_dict()` has no interval; "" where all have one."""
+    units, unit = scores["units"], scores["unit"]
+    if units < MIN_UNITS:
+        return f"no interval and no p-value: {_number(units, unit)}, and they need {MIN_UNITS}"
+    if any(scores[name]["low"] is None for name in COUNTS):
+        return f"no interval where all {unit} have the same rate"
+    return ""
+
+
+def describe_difference(difference: dict[str, Any], name: str = "CER") -> str:
+    """One sentence on a `Difference` as a dict: better, worse or no different than the base."""
+    points = f"{100 * difference['difference']:+.1f} points of {name}"
+    if difference["p"] is None:
+        return f"Whether it differs from its base cannot be told from so little: {points}."
+    figures = (
+        f"{points} ({100 * difference['low']:+.1f} to {100 * difference['high']:+.1f}, paired, "
+        f"p = {difference['p']:.3f})"
+    )
+    if difference["p"] > 1 - LEVEL:
+        return f"It is no different from its base: {figures}."
+    return (
+        f"It is {'WORSE' if difference['difference'] > 0 else 'better'} than its base: {figures}."
+    )
 
 
 def score(
@@ -71,21 +109,21 @@ def score(
     """Error rates of `hypotheses` against `references`, one of each per clip, as written.
 
     `groups` names the recording of each clip. Clips of one recording share a speaker and a room,
-    so the bootstrap draws recordings, not clips (Bisani and Ney 2004, "Bootstrap estimates for
-    confidence intervals in ASR performance evaluation"). Without `groups`, or with fewer than
-    MIN_RECORDINGS of them, it draws clips, and `drawn` says so: such an interval is too narrow for
-    other speakers and rooms. For empty references and hypotheses see `metrics.counts`.
+    so the intervals are over recordings, not clips (as Bisani and Ney 2004, "Bootstrap estimates
+    for confidence intervals in ASR performance evaluation", draw speakers). Without `groups` each
+    clip counts as a recording of its own. For empty references and hypotheses see
+    `metrics.counts`.
 
     Raises ValueError when the lengths differ or there are no references.
     """
     _check(references, hypotheses, groups)
+    rates = {name: rate(count(references, hypotheses), groups) for name, count in COUNTS.items()}
     return Scores(
-        cer=rate(counts.characters(references, hypotheses), groups),
-        wer=rate(counts.projected_words(references, hypotheses), groups),
-        wer_segmented=rate(counts.segmented_words(references, hypotheses), groups),
+        **rates,
         clips=len(references),
         segmenter=f"khmercut {version('khmercut')}",
-        drawn="clips" if _drawable(groups) is None else "recordings",
+        unit="clips" if groups is None else "recordings",
+        units=len(references if groups is None else set(groups)),
     )
 
 
@@ -95,65 +133,43 @@ def compare(
     second: Sequence[str],
     groups: Sequence[str] | None = None,
 ) -> dict[str, Difference]:
-    """Compare `second` with `first` by a paired bootstrap, for "cer" and "wer" (Bisani, Ney 2004).
-
-    Each replicate draws the same recordings for both systems, so their difficulty cancels out.
-    """
+    """Compare `second` with `first` on the same clips, for each name in COUNTS."""
     _check(references, first, groups)
     _check(references, second, groups)
     return {
         name: _difference(count(references, first), count(references, second), groups)
-        for name, count in (("cer", counts.characters), ("wer", counts.projected_words))
+        for name, count in COUNTS.items()
     }
 
 
 def rate(counted: Counts, groups: Sequence[str] | None = None) -> Rate:
-    """The rate over all clips, with a bootstrap interval (percentiles of 1,000 replicates)."""
+    """The rate over all clips, with its interval over the groups."""
     errors, total = int(counted.errors.sum()), int(counted.totals.sum())
-    low, high = _percentiles(_replicates(counted, groups))
-    return Rate(errors, total, float(_divide(errors, total)), low, high)
+    low, high = rate_interval(_by_group(counted.errors, groups), _by_group(counted.totals, groups))
+    return Rate(errors, total, _divide(errors, total), low, high)
 
 
 def _difference(first: Counts, second: Counts, groups: Sequence[str] | None) -> Difference:
-    # `_replicates` uses one seed, so it draws the same recordings for both: they are paired.
-    replicates = _replicates(second, groups) - _replicates(first, groups)
-    low, high = _percentiles(replicates)
-    observed = _divide(second.errors.sum(), second.totals.sum()) - _divide(
-        first.errors.sum(), first.totals.sum()
+    tested = difference_test(
+        *(_by_group(counts, groups) for counts in (first.errors, second.errors, first.totals))
     )
-    # One is added to both counts, so that no finite number of draws gives p = 0.
-    beyond = min((replicates <= 0).sum(), (replicates >= 0).sum())
-    p = min(1.0, 2 * (int(beyond) + 1) / (REPLICATES + 1))
-    return Difference(float(observed), low, high, p)
+    before, after = (_divide(int(c.errors.sum()), int(c.totals.sum())) for c in (first, second))
+    return Difference(after - before, *tested.interval, tested.p)
 
 
-def _replicates(counted: Counts, groups: Sequence[str] | None) -> np.ndarray:
-    """Rates of shape (REPLICATES,), each of as many groups drawn with replacement."""
-    groups = _drawable(groups)
-    names = np.arange(len(counted)) if groups is None else np.asarray(groups)
-    _, member = np.unique(names, return_inverse=True)
-    size = int(member.max()) + 1
-    errors = np.bincount(member, counted.errors, size)
-    totals = np.bincount(member, counted.totals, size)
-    generator = np.random.default_rng(0)
-    rates = np.empty(REPLICATES)
-    for i in range(REPLICATES):  # one draw at a time: memory stays at one set of groups
-        drawn = generator.integers(size, size=size)
-        rates[i] = _divide(errors[drawn].sum(), totals[drawn].sum())
-    return rates
+def _by_group(values: np.ndarray, groups: Sequence[str] | None) -> np.ndarray:
+    """The sums of `values` (n,) by group, in the order of the groups' names."""
+    if groups is None:
+        return values
+    _, member = np.unique(np.asarray(groups), return_inverse=True)
+    return np.bincount(member, values)
 
 
-def _drawable(groups: Sequence[str] | None) -> Sequence[str] | None:
-    return groups if groups is not None and len(set(groups)) >= MIN_RECORDINGS else None
+def _number(count: int, unit: str) -> str:
+    return f"1 {unit.removesuffix('s')}" if count == 1 else f"{count} {unit}"
 
 
-def _percentiles(replicates: np.ndarray) -> tuple[float, float]:
-    tail = (1 - LEVEL) / 2
-    low, high = np.quantile(replicates, [tail, 1 - tail])
-    return float(low), float(high)
-
-
-def _divide(errors: float, total: float) -> float:
+def _divide(errors: int, total: int) -> float:
     return errors / total if total else float(errors > 0)
 
 

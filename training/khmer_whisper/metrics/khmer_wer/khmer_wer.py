@@ -7,10 +7,10 @@ from khmer_whisper.metrics import score
 
 DESCRIPTION = """\
 Error rates of Khmer speech recognition on canonical text read aloud (digits and the repetition \
-sign in words), without spaces and punctuation. `cer` counts characters. `wer` is projected: only \
-the reference is segmented into words, characters are aligned, and a word that holds an edit is \
-an error. `wer_segmented` segments both sides with khmercut. Each comes with its counts and a \
-95 % bootstrap interval.
+sign in words), without spaces and punctuation. `cer` counts characters. `wer` counts words, both \
+sides segmented by khmercut. `projected_wer` segments the reference alone, aligns characters, and \
+counts the reference words with an edit: the fewest over all cheapest alignments. Each comes with \
+its counts and a 95 % interval over the clips.
 """
 
 INPUTS = """\
@@ -18,8 +18,9 @@ Args:
     predictions: list of str, what was recognized, one per clip.
     references: list of str, what was said, one per clip.
 Returns:
-    cer, wer, wer_segmented: float. For each also NAME_errors and NAME_total (counts), NAME_low
-    and NAME_high (the interval). segmenter: str, with its version.
+    cer, wer, projected_wer: float. For each also NAME_errors and NAME_total (counts), NAME_low
+    and NAME_high (the interval, None with fewer than five clips). segmenter: str, with its
+    version.
 Examples:
     >>> khmer_wer = evaluate.load("training/khmer_whisper/metrics/khmer_wer")
     >>> khmer_wer.compute(predictions=["ភាសា ខ្មែរ"], references=["ភាសាខ្មែរ"])["cer"]
@@ -51,7 +52,7 @@ class KhmerWer(evaluate.Metric):
     def _compute(self, predictions: list, references: list) -> dict:
         scores = score(references, predictions)
         result = {"segmenter": scores.segmenter}
-        for name in ("cer", "wer", "wer_segmented"):
+        for name in ("cer", "wer", "projected_wer"):
             rate = getattr(scores, name)
             result |= {
                 name: rate.rate,

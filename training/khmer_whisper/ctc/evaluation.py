@@ -1,0 +1,128 @@
+"""How well an aligner knows letters, and how far its word starts are from a dataset's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from datasets import Dataset
+from rapidfuzz.distance import Levenshtein
+from tqdm import tqdm
+
+from khmer_aligned.aligners.ctc import CtcAligner
+from khmer_aligned.alignment import viterbi
+from khmer_aligned.errors import UserError
+from khmer_aligned.schema import SAMPLE_RATE
+from khmer_whisper.ctc.examples import tokenize, words_of
+from khmer_whisper.ctc.loss import BLANK
+from khmer_whisper.examples.rows import waveform
+
+_CLIPS = 64  # whose audio is read at a time
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """Of one split: greedy letters against those of the text, aligned word starts against the
+    dataset's, in seconds. Lag is the median of the differences, and the distances are what is
+    left without it; None where the dataset has no word times."""
+
+    clips: int
+    letters: int
+    errors: int
+    words: int
+    lag: float | None
+    median: float | None
+    percentile90: float | None
+
+    @property
+    def letter_error_rate(self) -> float:
+        return self.errors / max(1, self.letters)
+
+    def summary(self) -> str:
+        """The figures in a line."""
+        line = f"letter error rate {self.letter_error_rate:.1%} on {self.clips} clips"
+        if self.lag is None or self.median is None or self.percentile90 is None:
+            return line
+        return (
+            f"{line}; word starts against the dataset's {1000 * self.lag:+.0f} ms, without that "
+            f"half within {1000 * self.median:.0f} ms and 90 % within "
+            f"{1000 * self.percentile90:.0f} ms"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Aligned:
+    """A clip: its emission's best tokens, and where its own tokens (L,) lie by forced alignment.
+
+    expected: (L, 2) seconds by the dataset, NaN where unknown; times: (L, 2) by the aligner, None
+    where the tokens do not fit into the audio. first: which of the tokens begin a word.
+    """
+
+    tokens: np.ndarray
+    first: np.ndarray
+    greedy: np.ndarray
+    expected: np.ndarray
+    times: np.ndarray | None
+
+
+def align_clips(aligner: CtcAligner, rows: Dataset, label: str) -> Iterator[Aligned]:
+    """Align the clips of a split with their own words."""
+    ids = {token: i for i, token in enumerate(aligner.vocabulary) if i != BLANK}
+    frame = aligner.stride / SAMPLE_RATE
+    with tqdm(total=len(rows), desc=label, unit="clip", delay=2) as bar:
+        for start in range(0, len(rows), _CLIPS):
+            part = [rows[i] for i in range(start, min(start + _CLIPS, len(rows)))]
+            emissions = aligner.emissions([waveform(row) for row in part])
+            for row, emission in zip(part, emissions, strict=True):
+                words = words_of(row)
+                tokens, expected = tokenize(words, ids)
+                counts = [sum(c in ids or c.lower() in ids for c in text) for text in words.texts]
+                first = np.zeros(len(tokens), bool)
+                begins = np.cumsum([0, *counts])[:-1]
+                first[begins[np.array(counts, bool)]] = True
+                yield Aligned(
+                    tokens,
+                    first,
+                    viterbi.collapse(emission.argmax(axis=1), BLANK),
+                    expected,
+                    _times(emission, tokens, frame),
+                )
+            bar.update(len(part))
+
+
+def judge(aligner: CtcAligner, rows: Dataset) -> Judgement:
+    """Judge an aligner on the clips of one split."""
+    letters = errors = 0
+    differences: list[np.ndarray] = []
+    for clip in align_clips(aligner, rows, "judging the aligner"):
+        letters += len(clip.tokens)
+        errors += Levenshtein.distance(clip.tokens.tolist(), clip.greedy.tolist())
+        if clip.times is not None:
+            starts = clip.times[clip.first, 0] - clip.expected[clip.first, 0]
+            differences.append(starts[~np.isnan(starts)])
+    found = np.concatenate(differences) if differences else np.zeros(0)
+    if len(found) == 0:
+        return Judgement(len(rows), letters, errors, 0, None, None, None)
+    lag = float(np.median(found))
+    distances = np.abs(found - lag)
+    return Judgement(
+        clips=len(rows),
+        letters=letters,
+        errors=errors,
+        words=len(found),
+        lag=lag,
+        median=float(np.median(distances)),
+        percentile90=float(np.percentile(distances, 90)),
+    )
+
+
+def _times(emission: np.ndarray, tokens: np.ndarray, frame: float) -> np.ndarray | None:
+    """Seconds (L, 2) of tokens in an emission, audio that they do not hold left to the blank."""
+    if len(tokens) == 0 or len(emission) == 0:
+        return None
+    try:
+        spans = viterbi.merge(viterbi.align(emission, tokens, BLANK, threads=1), tokens)
+    except UserError:
+        return None
+    return np.stack([spans.start, spans.end], axis=1) * frame

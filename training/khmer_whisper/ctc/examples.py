@@ -1,0 +1,223 @@
+"""Clips to what a CTC model learns: features, tokens, and the token of each frame."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from datasets import Dataset
+from torch.nn.utils.rnn import pad_sequence
+
+from khmer_aligned.aligners.ctc import CtcAligner
+from khmer_aligned.schema import SAMPLE_RATE
+from khmer_aligned.text import Transcript
+from khmer_whisper.ctc.config import CtcConfig
+from khmer_whisper.ctc.loss import BLANK, IGNORED
+from khmer_whisper.examples.make import augment
+from khmer_whisper.examples.mix import Epochs, Key
+from khmer_whisper.examples.rows import Row, waveform
+
+TRUSTED = 0.2  # a word that scored less gives no frame targets
+_BRIDGED = 0.08  # seconds between two tokens that the first of them is held for
+# SpecAugment (Park et al. 2019) on log-mel: masks, steps of one at most, bands of one at most.
+_MASKS, _MASKED_STEPS, _MASKED_BANDS = 2, 10, 12
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """The words of an utterance, and their times: seconds (W, 2), NaN where they are not known."""
+
+    texts: Sequence[str]
+    times: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """features (N, ...) float32; tokens (L,); times (L, 2) in seconds; frames of the audio."""
+
+    features: np.ndarray
+    tokens: np.ndarray
+    times: np.ndarray
+    frames: int
+
+
+def words_of(row: Row) -> Words:
+    """A clip's words with their times, or without where its dataset has none."""
+    if row["words"]:
+        times = [
+            (w["start"], w["end"]) if w["score"] >= TRUSTED else (np.nan, np.nan)
+            for w in row["words"]
+        ]
+        return Words([w["text"] for w in row["words"]], np.array(times))
+    texts = [word.text for word in Transcript.from_text(row["text"]).words]
+    return Words(texts, np.full((len(texts), 2), np.nan))
+
+
+def tokenize(words: Words, ids: Mapping[str, int]) -> tuple[np.ndarray, np.ndarray]:
+    """Tokens (L,) of the words, and their times (L, 2), evenly over each word's."""
+    tokens: list[int] = []
+    times = [np.zeros((0, 2))]
+    for text, (start, end) in zip(words.texts, words.times, strict=True):
+        own = [i for i in (ids.get(c, ids.get(c.lower())) for c in text) if i is not None]
+        bounds = np.linspace(start, end, len(own) + 1)
+        tokens += own
+        times.append(np.stack([bounds[:-1], bounds[1:]], axis=1))
+    return np.array(tokens, np.int64), np.concatenate(times)
+
+
+def frame_targets(
+    tokens: np.ndarray, times: np.ndarray, frames: int, frame_seconds: float
+) -> np.ndarray:
+    """The token of each frame (frames,): held until the next one, blanks in pauses.
+
+    Frames of tokens without times are IGNORED, and so are those between them.
+    """
+    targets = np.full(frames, BLANK, np.int64)
+    if len(tokens) == 0:
+        return targets
+    ends = times[:, 1].copy()
+    following = np.append(times[1:, 0], np.nan)
+    near = following - ends < _BRIDGED
+    ends[near] = following[near]
+    known = ~np.isnan(times[:, 0])
+    bounds = np.stack([times[:, 0], ends], axis=1) / frame_seconds
+    reached = 0
+    for k, token in enumerate(tokens):
+        if not known[k]:
+            later = np.flatnonzero(known[k:])
+            stop = round(bounds[k + later[0], 0]) if len(later) else frames
+            targets[reached : max(reached, stop)] = IGNORED
+            continue
+        start, end = (round(bound) for bound in bounds[k])
+        targets[start:end] = token
+        if k and token == tokens[k - 1] and end - start > 1 and targets[start - 1] == token:
+            targets[start] = BLANK  # the same token twice takes a blank between
+        reached = max(reached, end)
+    return targets
+
+
+def allowed_paths(
+    tokens: np.ndarray,
+    times: np.ndarray,
+    frames: int,
+    frame_seconds: float,
+    size: int,
+    tolerance: float,
+) -> np.ndarray:
+    """Where paths may be, bool (frames, size): a token at its time, give or take `tolerance`
+    seconds; a token without a time, and the blank, anywhere."""
+    allowed = np.zeros((frames, size), bool)
+    allowed[:, BLANK] = True
+    first = np.floor((times[:, 0] - tolerance) / frame_seconds)
+    last = np.ceil((times[:, 1] + tolerance) / frame_seconds)
+    for token, start, end in zip(tokens, first, last, strict=True):
+        if np.isnan(start):
+            allowed[:, token] = True
+        else:
+            allowed[max(0, int(start)) : max(0, int(end)), token] = True
+    return allowed
+
+
+class Utterances(torch.utils.data.Dataset):
+    """Examples of clips by their `Key`, as `Epochs` draws them.
+
+    What is drawn for an example is drawn from the seed and its key alone. `times[k]` replaces the
+    times of the tokens of clip k, (L, 2), where an alignment by the model itself has set it.
+    """
+
+    def __init__(self, rows: Dataset, aligner: CtcAligner, config: CtcConfig) -> None:
+        self.rows = rows
+        self.aligner = aligner
+        self.config = config
+        self.ids = {token: i for i, token in enumerate(aligner.vocabulary) if i != BLANK}
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, key: Key) -> Example:
+        row = self.rows[key.clip]
+        tokens, times = tokenize(words_of(row), self.ids)
+        samples, generator = waveform(row), np.random.default_rng([self.config.seed, *key])
+        changed = generator.random() < self.config.augment
+        if changed:
+            longest = len(samples) * 2
+            if self.aligner.front_end.window is not None:
+                longest = self.aligner.front_end.window * self.aligner.front_end.step
+            samples, tempo = augment(samples, generator, longest)
+            times = times / tempo
+        example = make_example(self.aligner, samples, tokens, times)
+        if changed and example.features.ndim == 2:
+            mask(example.features, generator)
+        return example
+
+    def sampler(self) -> Epochs:
+        """The keys in training order."""
+        return Epochs([len(self)], [1.0], self.config.seed)
+
+
+def make_example(
+    aligner: CtcAligner, samples: np.ndarray, tokens: np.ndarray, times: np.ndarray
+) -> Example:
+    """The example of a waveform (n,) whose `tokens` (L,) are spoken at `times` (L, 2)."""
+    features = aligner.front_end.prepare(samples)
+    frames = aligner.front_end.frames_of(samples, len(features))
+    return Example(features, tokens, times, frames)
+
+
+def mask(features: np.ndarray, generator: np.random.Generator) -> None:
+    """Set stretches of steps, and of bands, of features (N, F) to their mean, in place."""
+    steps, bands = features.shape
+    mean = features.mean()
+    for _ in range(_MASKS):
+        width = int(generator.integers(0, min(_MASKED_STEPS, steps) + 1))
+        start = int(generator.integers(0, steps - width + 1))
+        features[start : start + width] = mean
+        width = int(generator.integers(0, min(_MASKED_BANDS, bands) + 1))
+        start = int(generator.integers(0, bands - width + 1))
+        features[:, start : start + width] = mean
+
+
+class Collator:
+    """Examples to one batch: the model's input and its mask, and what it is learned against.
+
+    `inputs`: {name of the model's input: (B, N, ...), attention_mask: (B, N) or absent}; lengths,
+    tokens, targets and allowed as in `loss.Batch`.
+    """
+
+    def __init__(self, aligner: CtcAligner, *, targets: bool, tolerance: float) -> None:
+        self.name = aligner.extractor.model_input_names[0]
+        self.masks_padding = aligner.front_end.masks_padding
+        self.frame_seconds = aligner.stride / SAMPLE_RATE
+        self.size = len(aligner.vocabulary)
+        self.targets = targets
+        self.tolerance = tolerance
+
+    def __call__(self, examples: Sequence[Example]) -> dict[str, torch.Tensor]:
+        steps = torch.tensor([len(e.features) for e in examples])
+        frames = max(e.frames for e in examples)
+        batch = {
+            self.name: _padded([e.features for e in examples], 0.0),
+            "lengths": torch.tensor([e.frames for e in examples]),
+            "tokens": _padded([e.tokens for e in examples], IGNORED),
+        }
+        if self.masks_padding:
+            batch["attention_mask"] = (torch.arange(int(steps.max())) < steps[:, None]).long()
+        if self.targets:
+            targets = [
+                frame_targets(e.tokens, e.times, e.frames, self.frame_seconds) for e in examples
+            ]
+            batch["targets"] = _padded(targets, IGNORED)
+        if self.tolerance:
+            allowed = np.ones((len(examples), frames, self.size), bool)
+            for own, e in zip(allowed, examples, strict=True):
+                own[: e.frames] = allowed_paths(
+                    e.tokens, e.times, e.frames, self.frame_seconds, self.size, self.tolerance
+                )
+            batch["allowed"] = torch.from_numpy(allowed)
+        return batch
+
+
+def _padded(rows: Sequence[np.ndarray], value: float) -> torch.Tensor:
+    return pad_sequence([torch.from_numpy(r) for r in rows], batch_first=True, padding_value=value)

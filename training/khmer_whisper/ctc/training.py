@@ -1,0 +1,188 @@
+"""A dataset and, if one likes, a base model to an aligner's folder."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tomllib
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import torch
+import transformers
+from datasets import Dataset
+
+from khmer_aligned.aligners.ctc import CtcAligner
+from khmer_aligned.aligners.licences import licence
+from khmer_aligned.errors import UserError
+from khmer_aligned.files import lock_folder, write_whole
+from khmer_aligned.hub.resolve import Source
+from khmer_whisper.callbacks import Progress, SetEpoch
+from khmer_whisper.checkpoints import CHECKPOINTS, RECORD, check_folder, last_checkpoint
+from khmer_whisper.config import LANGUAGE
+from khmer_whisper.ctc.card import write_card
+from khmer_whisper.ctc.config import CtcConfig
+from khmer_whisper.ctc.evaluation import Judgement, judge
+from khmer_whisper.ctc.examples import Collator, Utterances
+from khmer_whisper.ctc.model import from_base, from_scratch, save
+from khmer_whisper.ctc.trainer import CtcTrainer, finish
+from khmer_whisper.decode import is_out_of_memory
+from khmer_whisper.evaluation import library_versions
+from khmer_whisper.examples import data
+from khmer_whisper.examples.data import Splits
+
+OWN_LICENCE = "apache-2.0"  # of weights that no other weights went into
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A finished training, whose aligner lies in `folder`; judged on `split`, None without one."""
+
+    folder: Path
+    split: str | None
+    judgement: Judgement | None
+    steps: int
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What a training starts from, every name in `config` pinned to a revision."""
+
+    config: CtcConfig
+    aligner: CtcAligner
+    base: Source | None
+    splits: Splits
+    rows: Dataset  # to learn from
+    timed: bool  # whether they have word times
+
+
+def train_aligner(config: CtcConfig, out: Path) -> Result:
+    """Train an aligner, judge it on the dataset's test split, and write its folder.
+
+    A training that was interrupted goes on from its last checkpoint when it is started again with
+    the same configuration, and ends with the same weights. Raises UserError when `out` holds
+    something else, or there is nothing to learn from.
+    """
+    check_folder(out)
+    transformers.set_seed(config.seed)  # before the weights of a new model or head are drawn
+    inputs = _load(config)
+    checkpoints = out / CHECKPOINTS
+    checkpoints.mkdir(parents=True, exist_ok=True)
+    with lock_folder(checkpoints):
+        _claim(checkpoints, inputs)
+        steps = _fit(inputs, checkpoints)
+        split = next((name for name in ("test", "validation") if inputs.splits.get(name)), None)
+        judgement = judge(inputs.aligner, inputs.splits.splits[split]) if split else None
+        save(inputs.aligner, out)
+        _write_records(out, inputs, split, judgement, steps)
+    shutil.rmtree(checkpoints)
+    return Result(out, split, judgement, steps)
+
+
+def _load(config: CtcConfig) -> Inputs:
+    splits = data.load(config.dataset, language=LANGUAGE)
+    rows = splits.get("train")
+    if not isinstance(rows, Dataset):
+        raise UserError(f"{config.dataset}: has no train split")
+    rows = _usable(rows)
+    if len(rows) == 0:
+        raise UserError(f"{config.dataset}: its train split has no clip with text")
+    base: Source | None = None
+    if config.model:
+        aligner, base = from_base(config.model, freeze=config.freeze)
+    else:
+        aligner = from_scratch()
+    timed = any(words for words in rows["words"])
+    pinned = replace(
+        config, dataset=splits.source.pinned, model=base.pinned if base else config.model
+    )
+    return Inputs(pinned, aligner, base, splits, rows, timed)
+
+
+def _usable(rows: Dataset) -> Dataset:
+    """The clips with a text."""
+    kept = [i for i, text in enumerate(rows["text"]) if text and any(map(str.isalnum, text))]
+    return rows if len(kept) == len(rows) else rows.select(kept)
+
+
+def _claim(checkpoints: Path, inputs: Inputs) -> None:
+    """Make `checkpoints` those of this training. Raises UserError where they are another's."""
+    config = inputs.config
+    # What decides over the weights: not how a step is divided, nor who reads the clips.
+    same = replace(
+        config, batch_size=config.batch_size * config.accumulation, accumulation=1, workers=-1
+    )
+    text = same.toml({"data": inputs.splits.source.version})
+    record = checkpoints / RECORD
+    before = record.read_text("utf-8") if record.is_file() else ""
+    if before != text and last_checkpoint(checkpoints):
+        was, now = tomllib.loads(before), tomllib.loads(text)
+        differing = ", ".join(key for key in now | was if was.get(key) != now.get(key))
+        raise UserError(
+            f"{checkpoints.parent}: holds an unfinished run that differs in {differing}; give the "
+            f"same to finish it, or delete {checkpoints} to give it up"
+        )
+    write_whole(record, text)
+
+
+def _fit(inputs: Inputs, checkpoints: Path) -> int:
+    """Train to the end; returns the number of steps."""
+    config, aligner = inputs.config, inputs.aligner
+    if not inputs.timed:
+        config = replace(config, targets=0.0, tolerance=0.0)
+    utterances = Utterances(inputs.rows, aligner, config)
+    sampler = utterances.sampler()
+    seconds = sum(inputs.rows["duration"]) / len(inputs.rows)
+    progress = Progress(seconds * config.batch_size * config.accumulation)
+    trainer = CtcTrainer(
+        aligner,
+        config,
+        utterances,
+        Collator(aligner, targets=config.targets > 0, tolerance=config.tolerance),
+        checkpoints,
+        sampler=sampler,
+        callbacks=[SetEpoch(sampler), progress],
+    )
+    checkpoint = last_checkpoint(checkpoints)
+    try:
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
+        raise UserError(
+            f"out of memory with batches of {config.batch_size}: give a smaller --batch-size and "
+            "more --accumulation"
+        ) from error
+    except UserError as error:  # one from a worker of the loader carries its whole traceback
+        raise UserError(str(error).strip().splitlines()[-1].split("UserError: ")[-1]) from error
+    finally:
+        progress.close()
+    finish(aligner)
+    return trainer.state.global_step
+
+
+def _write_records(
+    out: Path, inputs: Inputs, split: str | None, judgement: Judgement | None, steps: int
+) -> None:
+    """metrics.json, training.toml and the card."""
+    splits = inputs.splits
+    hours = sum(inputs.rows["duration"]) / 3600
+    provenance = {
+        "dataset_version": splits.source.version,
+        "clips": len(inputs.rows),
+        "hours": round(hours, 3),
+        "word_times": inputs.timed,
+        "licence": licence(inputs.base) if inputs.base else OWN_LICENCE,
+        "parameters": sum(p.numel() for p in inputs.aligner.model.parameters()),
+        "steps": steps,
+        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
+        "versions": library_versions(),
+    }
+    if inputs.base:
+        provenance["model_version"] = inputs.base.version
+    metrics = {"split": split if judgement else None, "dataset": splits.source.identity}
+    if judgement:
+        metrics |= asdict(judgement) | {"letter_error_rate": judgement.letter_error_rate}
+    write_whole(out / "metrics.json", json.dumps(metrics, ensure_ascii=False, indent=2) + "\n")
+    write_whole(out / "training.toml", inputs.config.toml(provenance))
+    write_card(out)
