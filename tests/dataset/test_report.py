@@ -47,9 +47,10 @@ def test_audio_that_could_not_be_read_is_said_beside_the_balance():
     size = {"recordings": 2, "clips": 5, "seconds": 120.0, "bytes": 1, "stored_bytes": 1}
     totals = sum_tallies([tally(unread=3), tally()])
     assert totals["recordings"] == {"in": 8, "unread": 3}
-    table = summary({**totals, "splits": {"train": size}})
+    lag = {"seconds": 0.2, "source": "given", "edges": 0, "recordings": 0, "differing": []}
+    table = summary({**totals, "splits": {"train": size}, "lag": lag})
     assert "3 of 8 recordings could not be read: their audio is in none of these numbers" in table
-    assert "could not be read" not in summary({**sum_tallies([tally()]), "splits": {}})
+    assert "could not be read" not in summary({**sum_tallies([tally()]), "splits": {}, "lag": lag})
 
 
 def test_the_table_on_the_screen():

@@ -65,7 +65,9 @@ def test_a_group_is_all_of_a_speaker_and_all_names_of_one_audio():
 
 
 def test_a_recording_called_as_a_speaker_is_not_that_speaker():
-    assert find_groups(["dara", "b"], [None, "dara"], [None, None]) == {
+    recordings, speakers = ["dara", "b", "c"], [None, "dara", "sokha"]
+    assert find_groups(recordings, speakers, [None] * 3) == {
         "dara": "recording dara",
         "b": "speaker dara",
+        "c": "speaker sokha",
     }
