@@ -131,3 +131,8 @@ def test_what_cannot_be_a_name_is_said_so(tmp_path):
             resolve(name, "dataset")
     with pytest.raises(UserError, match="has no name"):
         resolve("", "dataset")
+
+
+def test_files_that_bear_the_name_of_this_machine_stay_at_home(tmp_path):
+    folder_of(tmp_path, *MODEL, "runs/events.out.tfevents.1.my-host.2.0", "runs/more/x")
+    assert set(published_files(tmp_path)) == set(MODEL)

@@ -80,6 +80,11 @@ def test_a_row_reads_files_of_its_own_folder_only(tmp_path):
         assert str(tmp_path) not in f"{recording.id} {recording.path} {recording.detail}"
 
 
+def test_a_row_that_names_a_missing_file_costs_no_other(tmp_path):
+    write_rows(tmp_path, ["gone.wav", "gone.wav"])
+    assert [recording.problem for recording in read(tmp_path)] == [Problem.NO_AUDIO] * 2
+
+
 def test_a_row_of_the_hub_reads_no_file(tmp_path, monkeypatch):
     write_rows(tmp_path / "dataset", ["sounds/a.wav", tmp_path / "a.wav"])
     write_sound(tmp_path / "a.wav")

@@ -35,7 +35,8 @@ def align_file(
         for word in alignment.words:
             print(word.start, word.end, word.text)
 
-    recording: any format that FFmpeg reads, of any length; transcript: UTF-8 text. aligner: `mms`,
+    recording: any format that FFmpeg reads, of any length; transcript: text, or captions, whose
+    lines are then the text that spans count in. aligner: `mms`,
     or a CTC model of transformers by folder or Hub id. lag: seconds by which the aligner's tokens
     come late; by default the figure that `khmer-aligned calibrate` keeps for it, else what this
     recording tells, else 0. `alignment.lag` says which, `describe_lag` in words.

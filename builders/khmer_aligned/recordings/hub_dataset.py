@@ -81,6 +81,9 @@ def _with_file(recording: Recording, path: str | None, root: Path) -> Recording:
     if not root.is_dir() or not is_inside(file, root):
         detail = f"{recording.path}: names a file outside the dataset, which is not read"
         return replace(recording, problem=Problem.OUTSIDE, detail=detail)
+    if not file.is_file():
+        detail = f"{recording.path}: no such audio file"
+        return replace(recording, problem=Problem.NO_AUDIO, detail=detail)
     return replace(recording, audio=file)
 
 

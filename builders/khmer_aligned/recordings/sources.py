@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -83,8 +84,7 @@ def read(corpus: Corpus) -> Iterator[Recording]:
         if isinstance(audio, Path) and not folder.is_inside(audio, root):
             detail = f"{recording.path}: is a link that leaves the folder; put the file there"
             recording = _with_problem(replace(recording, audio=None), Problem.OUTSIDE, detail)
-        elif audio is not None:
-            content = _sha256(audio)
+        elif audio is not None and (content := _sha256(audio)):
             name = name_of.setdefault(content, recording.recording)
             if name != recording.recording:
                 twins.append(f"{recording.recording} is {name}")
@@ -99,18 +99,27 @@ def _with_problem(recording: Recording, problem: Problem, detail: str) -> Record
     return recording if recording.problem else replace(recording, problem=problem, detail=detail)
 
 
-def _sha256(audio: Path | bytes) -> str:
-    if isinstance(audio, bytes):
-        return hashlib.sha256(audio).hexdigest()
-    with audio.open("rb") as file:
+def _sha256(content: Path | bytes) -> str | None:
+    """None for a file that cannot be opened, which is said where it is decoded."""
+    if isinstance(content, bytes):
+        return hashlib.sha256(content).hexdigest()
+    with suppress(OSError), content.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+    return None
 
 
 def _folder_sha256(root: Path, source: Source) -> str:
-    """One hash over the names and contents of all files that the source may read."""
+    """One hash over the names and contents of all files that the source may read.
+
+    The files of a dataset that `datasets` fetched are links to its cache; no other link out of the
+    folder is followed.
+    """
     digest = hashlib.sha256()
     for path in sorted(root.rglob("*")):
-        is_read = folder.is_audio(path) or path.name.lower().endswith(source.endings)
+        name = path.name.lower()
+        is_read = folder.is_audio(path) or name.endswith(source.endings)
         if is_read and path.is_file():
-            digest.update(f"{path.relative_to(root)}\0{_sha256(path)}\n".encode())
+            may_link = name.endswith(hub_dataset.ENDINGS)
+            content = _sha256(path) if may_link or folder.is_inside(path, root) else None
+            digest.update(f"{path.relative_to(root)}\0{content}\n".encode())
     return digest.hexdigest()
