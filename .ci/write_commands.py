@@ -24,7 +24,9 @@ def render_page() -> str:
     parts = [HEAD]
     for program, group in (("khmer-aligned", aligned), ("khmer-whisper", whisper)):
         for name, command in group.commands.items():
-            context = click.Context(command, info_name=f"{program} {name}", max_content_width=WIDTH)
+            parent = click.Context(group, info_name=program)
+            settings = {"max_content_width": WIDTH} | command.context_settings
+            context = click.Context(command, parent, name, **settings)
             text = "\n".join(line.rstrip() for line in command.get_help(context).splitlines())
             parts.append(f"## {program} {name}\n\n```text\n{text}\n```\n")
     return "\n".join(parts)

@@ -23,6 +23,7 @@ if not IS_WORKER:
         if name.startswith(("HF_", "HUGGING", "TRANSFORMERS_")):
             del os.environ[name]
     os.environ["HF_HOME"] = tempfile.mkdtemp(prefix="tests-of-khmer-aligned-")
+    os.environ["KHMER_ALIGNED_HOME"] = os.environ["HF_HOME"]  # for fixtures; see `no_kept_lag`
 
 
 def pytest_unconfigure() -> None:
@@ -33,6 +34,12 @@ def pytest_unconfigure() -> None:
 # Real recordings and models, where there are some beside the checkout; tests that need them skip.
 SHARED = Path(__file__).parents[2] / "shared"
 ASSETS = Path(__file__).parents[1] / "training" / "khmer_whisper" / "demo" / "assets"
+
+
+@pytest.fixture(autouse=True)
+def no_kept_lag(monkeypatch, tmp_path_factory) -> None:
+    """No test finds the lags that another one kept."""
+    monkeypatch.setenv("KHMER_ALIGNED_HOME", str(tmp_path_factory.mktemp("lags")))
 
 
 @pytest.fixture(scope="session")

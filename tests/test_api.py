@@ -36,8 +36,8 @@ def test_every_name_is_what_its_module_defines():
 def test_build_takes_options_by_name(tmp_path):
     with pytest.raises(UserError, match="--max-labels is 441: give at least 1 and at most 440"):
         build(tmp_path, tmp_path / "out", max_labels=441)
-    with pytest.raises(UserError, match="--min-score is 2"):
-        build(tmp_path, tmp_path / "out", min_score=2)
+    with pytest.raises(UserError, match="--max-misfit is 2"):
+        build(tmp_path, tmp_path / "out", max_misfit=2)
     with pytest.raises(TypeError, match="max_token"):
         build(tmp_path, tmp_path / "out", max_token=3)
     with pytest.raises(UserError, match="holds no audio file"):
@@ -46,8 +46,8 @@ def test_build_takes_options_by_name(tmp_path):
 
 
 def test_options_change_a_configuration_and_nothing_else_of_it():
-    config = BuildConfig(seed=3).with_options(min_score=1, max_labels=96)
+    config = BuildConfig(seed=3).with_options(max_misfit=1, max_labels=96)
     assert (config.seed, config.max_labels) == (3, 96)
-    assert config.thresholds.min_score == 1.0
-    assert config.thresholds.max_distance == BuildConfig().thresholds.max_distance
+    assert config.thresholds.max_misfit == 1.0
+    assert config.thresholds.sure_misfit == BuildConfig().thresholds.sure_misfit
     assert config.with_options() == config

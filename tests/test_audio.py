@@ -51,23 +51,30 @@ def test_libsndfile_formats_rates_and_channels(tmp_path, ending, kind, subtype, 
     assert np.abs(middle).max() == pytest.approx(0.5 / channels, rel=0.1)
 
 
+def write_tracks(path: Path, codec: str, tracks: list[np.ndarray], rate: int) -> None:
+    """A file of FFmpeg's with an audio track for each of (n, 2) samples."""
+    with av.open(str(path), "w") as container:
+        streams = [container.add_stream(codec, rate=rate, layout="stereo") for _ in tracks]
+        for stream, samples in zip(streams, tracks, strict=True):
+            frame = av.AudioFrame.from_ndarray(
+                np.ascontiguousarray(samples.T), format="fltp", layout="stereo"
+            )
+            frame.rate = rate
+            resampler = av.AudioResampler(
+                format=stream.format,
+                layout="stereo",
+                rate=rate,
+                frame_size=stream.frame_size or 960,
+            )
+            for part in resampler.resample(frame) + resampler.resample(None):
+                container.mux(stream.encode(part))
+            container.mux(stream.encode(None))
+
+
 @pytest.mark.parametrize(("ending", "codec"), [("m4a", "aac"), ("mp4", "aac"), ("webm", "libopus")])
 def test_formats_of_ffmpeg(tmp_path, ending, codec):
     path = tmp_path / f"tone.{ending}"
-    rate = 48_000
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream(codec, rate=rate)
-        stream.layout = "stereo"
-        frame = av.AudioFrame.from_ndarray(
-            np.ascontiguousarray(tone(rate, 2).T), format="fltp", layout="stereo"
-        )
-        frame.rate = rate
-        resampler = av.AudioResampler(
-            format=stream.format, layout="stereo", rate=rate, frame_size=stream.frame_size or 960
-        )
-        for part in resampler.resample(frame) + resampler.resample(None):
-            container.mux(stream.encode(part))
-        container.mux(stream.encode(None))
+    write_tracks(path, codec, [tone(48_000, 2)], 48_000)
     waveform = audio.load(path, name="tone")
     assert len(waveform) == pytest.approx(SECONDS * SAMPLE_RATE, abs=0.08 * SAMPLE_RATE)
     assert loudest_hertz(waveform) == pytest.approx(440, abs=1)
@@ -116,3 +123,36 @@ def test_a_stretch_behind_the_end_and_samples_that_are_no_numbers(tmp_path):
     sf.write(path, np.full(1600, np.nan, np.float32), SAMPLE_RATE, subtype="FLOAT")
     with pytest.raises(UserError, match="not numbers"):
         audio.load(path, name="x.wav")
+
+
+def test_a_file_of_several_tracks_says_so_and_gives_the_one_asked_for(tmp_path, capsys):
+    path = tmp_path / "film.mkv"
+    first = tone(48_000, 2)
+    write_tracks(path, "aac", [first, first * 0], 48_000)
+    assert np.abs(audio.load(path, name="film")).max() > 0.2
+    assert "film: holds 2 audio tracks, and track 1 is read" in capsys.readouterr().err
+    assert np.abs(audio.load(path, name="film", track=2)).max() < 0.01
+    with pytest.raises(UserError, match="2 audio tracks and no track 3"):
+        audio.load(path, name="film", track=3)
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [
+        "ffconcat version 1.0\nfile 'secret.wav'\n",
+        "ffconcat version 1.0\nfile '{folder}/secret.wav'\n",
+        "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\n{folder}/secret.wav\n#EXT-X-ENDLIST\n",
+        "v=0\nm=audio 5004 RTP/AVP 0\nc=IN IP4 127.0.0.1\n",
+    ],
+)
+def test_a_file_that_names_other_files_opens_none_of_them(tmp_path, monkeypatch, attack):
+    sf.write(tmp_path / "secret.wav", tone(SAMPLE_RATE), SAMPLE_RATE)
+    monkeypatch.chdir(tmp_path)
+    data = attack.format(folder=tmp_path).encode()
+    path = tmp_path / "attack.wav"
+    path.write_bytes(data)
+    for source in (data, path):
+        with pytest.raises(UserError, match=r"^attack: cannot be decoded") as caught:
+            audio.load(source, name="attack")
+        assert str(tmp_path) not in str(caught.value)
+        assert caught.value.category == "the audio cannot be read"

@@ -55,10 +55,18 @@ def test_every_reason_of_rejection_has_a_way_out():
     """The reasons that code can give, in the table of docs/faq.md."""
     from khmer_aligned.alignment import doubts
     from khmer_aligned.clips import quality
+    from khmer_aligned.schema import Problem
 
     page = (ROOT / "docs" / "faq.md").read_text(encoding="utf-8")
     source = Path(quality.__file__).read_text(encoding="utf-8")
     reasons = re.findall(r'return False, "([^"]+)"', source)
-    assert len(reasons) >= 6
-    for reason in [*reasons, doubts.UNSPOKEN, doubts.UNTRANSCRIBED]:
+    assert len(reasons) >= 5
+    reasons += [value for name, value in vars(doubts).items() if name.isupper()]
+    for reason in [*reasons, *Problem]:
         assert f"| {reason} |" in page, reason
+
+
+def test_no_placeholder_is_left():
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        assert not re.findall(r"(?m)^[A-Z_]{4,}$", text), page.name

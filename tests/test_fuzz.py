@@ -52,7 +52,7 @@ def quick(aligner, speech):
 
 
 def align_one(speech, text, aligner):
-    (result,) = align([speech], [Transcript.from_text(text)], aligner)
+    (result,) = align([speech], [Transcript.from_text(text)], aligner, lag=0.038)
     return result
 
 

@@ -26,7 +26,7 @@ PROGRAMS = {"khmer-aligned": aligned, "khmer-whisper": whisper}
 ROOMS: dict[str, list[set[str]]] = {
     "khmer_aligned": [
         {"errors"},
-        {"findings", "files", "options"},
+        {"findings", "files", "options", "device"},
         {"console", "schema"},
         {"text", "audio", "hub", "subtitles"},
         {"aligners", "recordings"},
@@ -63,6 +63,7 @@ SHARED_ROOMS = {
     "audio",
     "hub",
     "console",
+    "device",
     "files",
     "subtitles",
 }

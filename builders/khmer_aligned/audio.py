@@ -9,54 +9,66 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import av
 import numpy as np
 import soundfile as sf
 import soxr
 
+from khmer_aligned.console import note
 from khmer_aligned.errors import UserError
-from khmer_aligned.schema import SAMPLE_RATE
+from khmer_aligned.schema import SAMPLE_RATE, Problem
 
 _SNDFILE = {".wav", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".aif", ".aiff", ".au"}
 _FFMPEG = {".m4a", ".m4b", ".mp4", ".aac", ".webm", ".mka", ".mkv"}
 SUFFIXES = frozenset(_SNDFILE | _FFMPEG)
+# The containers that FFmpeg may open. Playlists (concat, hls, dash) are none of them: they name
+# other files, and FFmpeg would open those.
+_FORMATS = "mov,mp4,m4a,matroska,webm,aac,mp3,ogg,flac,wav,aiff,au,amr,asf,avi,flv,mpegts,mpeg,caf"
 _BLOCK = 1 << 18  # samples a channel
 _LOUDEST = 16.0  # of full scale; what was mixed or decoded too loud stays well below
 
 
 def load(
-    source: Path | bytes, *, name: str, start: float | None = None, end: float | None = None
+    source: Path | bytes,
+    *,
+    name: str,
+    start: float | None = None,
+    end: float | None = None,
+    track: int = 1,
 ) -> np.ndarray:
     """Decode `source` to a mono float32 waveform (n,) at `SAMPLE_RATE`, within [-1, 1] or so.
 
-    Channels are averaged. start, end: seconds in the file. name: what errors call it. libsndfile
-    reads it (wav, flac, mp3, ogg, opus), else FFmpeg through PyAV (m4a, mp4, webm).
+    Channels are averaged. start, end: seconds in the file. track: which audio track of a video,
+    counted from 1. name: what errors call it. libsndfile reads it (wav, flac, mp3, ogg, opus),
+    else FFmpeg through PyAV (m4a, mp4, webm); neither opens any other file than `source`.
 
     Raises UserError where the file is missing, empty or damaged, and for samples that are not
     numbers or far beyond full scale.
     """
-    data = _bytes_of(source, name)
-    try:
+    with _open(source, name) as file:
         try:
-            rate, blocks = _sndfile_blocks(data)
-        except sf.LibsndfileError:
-            rate, blocks = _ffmpeg_blocks(data, name)
-        first = round((start or 0.0) * rate)
-        last = None if end is None else round(end * rate)
-        waveform = _resample(_stretch(blocks, first, last), rate)
-    except (sf.LibsndfileError, av.error.FFmpegError) as error:
-        raise UserError(
-            f"{name}: cannot be decoded ({_one_line(error)}); convert it, or leave it out"
-        ) from error
+            try:
+                rate, blocks = _sndfile_blocks(file)
+            except sf.LibsndfileError:
+                file.seek(0)
+                rate, blocks = _ffmpeg_blocks(file, name, track)
+            first = round((start or 0.0) * rate)
+            last = None if end is None else round(end * rate)
+            waveform = _resample(_stretch(blocks, first, last), rate)
+        except (sf.LibsndfileError, av.error.FFmpegError) as error:
+            raise _unreadable(
+                f"{name}: cannot be decoded ({_reason(error)}); convert it, or leave it out"
+            ) from error
     if len(waveform) == 0:
         where = "" if start is None and end is None else f" between {start or 0} s and {end} s"
-        raise UserError(f"{name}: holds no audio{where}")
+        raise _unreadable(f"{name}: holds no audio{where}")
     peak = np.abs(waveform).max()  # NaN where one sample is
     if not np.isfinite(peak):
-        raise UserError(f"{name}: holds samples that are not numbers (NaN or infinite)")
+        raise _unreadable(f"{name}: holds samples that are not numbers (NaN or infinite)")
     if peak > _LOUDEST:  # integers written as floats; clipped, nothing would be left of them
-        raise UserError(
+        raise _unreadable(
             f"{name}: holds samples of {peak:.3g} where 1 is full scale; scale them to [-1, 1]"
         )
     return waveform
@@ -69,37 +81,44 @@ def encode_flac(samples: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-def _bytes_of(source: Path | bytes, name: str) -> Path | bytes:
-    if isinstance(source, bytes):
-        if not source:
-            raise UserError(f"{name}: is an empty file")
-        return source
+def _open(source: Path | bytes, name: str) -> BinaryIO:
+    """The file to decode. It is opened here, so that no decoder is ever given a name to open."""
     try:
-        if source.stat().st_size == 0:
-            raise UserError(f"{name}: is an empty file")
-        with source.open("rb"):
-            return source
+        file = io.BytesIO(source) if isinstance(source, bytes) else source.open("rb")
+        if not file.seek(0, io.SEEK_END):
+            file.close()
+            raise _unreadable(f"{name}: is an empty file")
+        file.seek(0)
+        return file
     except OSError as error:
-        raise UserError(f"{name}: cannot be opened ({error.strerror})") from error
+        raise _unreadable(f"{name}: cannot be opened ({error.strerror})") from error
 
 
-def _sndfile_blocks(data: Path | bytes) -> tuple[int, Iterator[np.ndarray]]:
-    file = sf.SoundFile(io.BytesIO(data) if isinstance(data, bytes) else data)
+def _unreadable(message: str) -> UserError:
+    return UserError(message, category=Problem.UNREADABLE_AUDIO)
+
+
+def _sndfile_blocks(file: BinaryIO) -> tuple[int, Iterator[np.ndarray]]:
+    sound = sf.SoundFile(file)
 
     def blocks() -> Iterator[np.ndarray]:
-        with file:
-            while len(block := file.read(_BLOCK, dtype="float32", always_2d=True)):
+        with sound:
+            while len(block := sound.read(_BLOCK, dtype="float32", always_2d=True)):
                 yield block.mean(axis=1)
 
-    return file.samplerate, blocks()
+    return sound.samplerate, blocks()
 
 
-def _ffmpeg_blocks(data: Path | bytes, name: str) -> tuple[int, Iterator[np.ndarray]]:
-    container = av.open(io.BytesIO(data) if isinstance(data, bytes) else str(data), mode="r")
-    if not container.streams.audio:
+def _ffmpeg_blocks(file: BinaryIO, name: str, track: int) -> tuple[int, Iterator[np.ndarray]]:
+    container = av.open(file, mode="r", options={"format_whitelist": _FORMATS})
+    tracks = container.streams.audio
+    if not 1 <= track <= len(tracks):
         container.close()
-        raise UserError(f"{name}: holds no audio stream")
-    stream = container.streams.audio[0]
+        number = f"{len(tracks)} audio tracks and no track {track}" if tracks else "no audio stream"
+        raise _unreadable(f"{name}: holds {number}")
+    if len(tracks) > 1:
+        note(f"{name}: holds {len(tracks)} audio tracks, and track {track} is read")
+    stream = tracks[track - 1]
     to_float = av.AudioResampler(format="fltp")
 
     def blocks() -> Iterator[np.ndarray]:
@@ -135,5 +154,7 @@ def _resample(blocks: Iterator[np.ndarray], rate: int) -> np.ndarray:
     return np.concatenate(parts) if parts else np.zeros(0, np.float32)
 
 
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split()).removesuffix(".")
+def _reason(error: sf.LibsndfileError | av.error.FFmpegError) -> str:
+    """What a decoder says, without the file's path on this machine."""
+    text = error.error_string if isinstance(error, sf.LibsndfileError) else error.strerror
+    return " ".join((text or "").split()).removesuffix(".")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from khmer_aligned.alignment.thresholds import Thresholds
-from khmer_aligned.console import Console, options_of
+from khmer_aligned.console import Console, device_option, options_of, start_on
 from khmer_aligned.dataset.config import BuildConfig
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ def main() -> None:
     help="What an interval of TextGrid, SRT, VTT or CTM holds; JSON has words and tokens.",
 )
 @options_of(BuildConfig, only=("aligner", "lag"))
+@device_option
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), help="A file instead of standard output."
 )
@@ -53,14 +54,19 @@ def align(
     output: Path | None,
     aligner: str | None,
     lag: float | None,
+    device: str | None,
 ) -> None:
     """Print when each word of TRANSCRIPT is spoken in AUDIO."""
     from khmer_aligned.alignment import exports
-    from khmer_aligned.alignment.align_file import align_file
+    from khmer_aligned.alignment.align_file import align_file, describe_lag
 
+    aligner = aligner or BuildConfig.aligner
     if output is not None:  # before the work, so that a name that cannot be made costs none
         output.parent.mkdir(parents=True, exist_ok=True)
-    alignment = align_file(audio, transcript, aligner or BuildConfig.aligner, lag=lag)
+    start_on(device)
+    alignment = align_file(audio, transcript, aligner, lag=lag)
+    for line in describe_lag(alignment, aligner):
+        click.echo(line, err=True)
     text = exports.render(alignment, form, level, audio=str(audio))
     if output is None:
         click.echo(text, nl=False)
@@ -76,7 +82,15 @@ def align(
 @options_of(Thresholds)
 @click.option("--licence", help=LICENCE)
 @click.option("--title", help="The title of the card.")
-def build(source: str, out: Path, licence: str | None, title: str | None, **options: Any) -> None:
+@device_option
+def build(
+    source: str,
+    out: Path,
+    licence: str | None,
+    title: str | None,
+    device: str | None,
+    **options: Any,
+) -> None:
     """Build the dataset folder OUT from SOURCE.
 
     SOURCE is a folder of recordings with their .txt, a folder with metadata.csv, .tsv or .jsonl,
@@ -85,10 +99,27 @@ def build(source: str, out: Path, licence: str | None, title: str | None, **opti
     """
     from khmer_aligned.dataset import build as building
 
+    start_on(device)
     typed = {name: value for name, value in options.items() if value is not None}
     result = building.build(source, out, licence=licence, title=title, **typed)
     click.echo(result.summary(), err=True)
     click.echo(f"wrote {out}; next: khmer-aligned push-dataset {out} org/khmer-aligned", err=True)
+
+
+@main.command()
+@click.argument("aligner")
+@click.argument("source")
+@device_option
+def calibrate(aligner: str, source: str, device: str | None) -> None:
+    """Measure how late ALIGNER's tokens come, over SOURCE, and keep the figure for `align`.
+
+    ALIGNER is `mms`, or a CTC model of transformers by folder or Hub id; SOURCE is whatever `build`
+    takes. A few minutes of speech with their transcripts are enough.
+    """
+    from khmer_aligned.dataset import calibrate as calibrating
+
+    start_on(device)
+    click.echo(calibrating.calibrate(aligner, source).summary())
 
 
 @main.command("push-dataset")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import sys
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import Field, fields
@@ -10,6 +11,7 @@ from typing import Any, TypeVar
 
 import click
 
+from khmer_aligned.device import choose_device, describe_device
 from khmer_aligned.errors import UserError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -88,6 +90,19 @@ def options_of(
     return decorate
 
 
+def device_option(command: Command) -> Command:
+    """A decorator that gives a command `--device`, the argument of `start_on`."""
+    return click.option(
+        "--device", help="cpu, cuda or cuda:N; by default the GPUs, if there are any."
+    )(command)
+
+
+def start_on(device: str | None) -> None:
+    """Choose the device of this process and say which it is, in the first line of the work."""
+    choose_device(device)
+    click.echo(f"device: {describe_device(device)}", err=True)
+
+
 def _option(field: Field[Any], types: dict[str, click.ParamType]) -> Callable[[Command], Command]:
     name = "--" + field.name.replace("_", "-")
     text = field.metadata["help"]
@@ -137,3 +152,10 @@ def _number_or_text(field: Field[Any]) -> type:
 def _type_name(field: Field[Any]) -> str:
     """The annotation, which `from __future__ import annotations` leaves as text."""
     return str(field.type).removesuffix(" | None")
+
+
+def note(text: str) -> None:
+    """Show a line that is no result and no error: what was assumed, or left unused."""
+    from tqdm import tqdm  # it writes above a progress bar
+
+    tqdm.write(text, file=sys.stderr)

@@ -7,6 +7,7 @@ reads it, and whoever calls `load_dataset` on a published dataset gets it.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -19,20 +20,51 @@ MAX_CLIP_SAMPLES = int(MAX_CLIP_SECONDS * SAMPLE_RATE)
 SPLITS = ("train", "validation", "test")
 
 
+class Problem(StrEnum):
+    """Why a whole recording cannot be used: the reasons of its rejection, without particulars."""
+
+    NO_TRANSCRIPT = "no transcript"
+    UNREADABLE_TRANSCRIPT = "the transcript cannot be read"
+    EMPTY_TRANSCRIPT = "the transcript is empty"
+    UNSPELLABLE = "the aligner cannot spell the transcript"
+    TOO_LONG = "the transcript is too long for the audio"
+    NO_AUDIO = "no audio"
+    UNREADABLE_AUDIO = "the audio cannot be read"
+    SILENT = "the audio is silent"
+    TOO_SHORT = "the audio is too short"
+    OUTSIDE = "the audio or the transcript lies outside the folder"
+    BAD_ROW = "a row of the table that cannot be used"
+    UNNAMED = "an audio file that no row of the table names"
+    DUPLICATE = "a name that another recording has"
+
+
+@dataclass(frozen=True, slots=True)
+class Cue:
+    """Characters [first, last) of a text, and the seconds at which a caption file shows them."""
+
+    first: int
+    last: int
+    start: float
+    end: float
+
+
 @dataclass(frozen=True, slots=True)
 class Recording:
     """One audio file, or the stretch [start, end) seconds of it, and its rough transcript."""
 
     id: str  # unique: `recording`, and the stretch where there is one
-    recording: str  # the file's name without its ending
+    recording: str  # the file's path in its folder, without its ending
     audio: Path | bytes | None  # None only with a problem
-    text: str  # as read, nothing normalized
-    path: str  # what an error calls it
+    text: str  # as read, nothing normalized; of a caption file its captions, a line each
+    path: str  # what an error calls it; nothing of the machine that it lies on
     speaker: str | None = None
     split: str | None = None  # train, validation or test where the source decides
     start: float | None = None  # seconds in the file
     end: float | None = None
-    problem: str | None = None  # why it cannot be aligned: it becomes a rejection
+    problem: str | None = None  # a Problem: why it cannot be aligned; it becomes a rejection
+    detail: str = ""  # the particulars of the problem
+    cues: tuple[Cue, ...] = ()  # rough times of parts of the text, where its file has them
+    content: str | None = None  # a hash of the audio file
     licence: str | None = None  # as the source states it
     source: str | None = None  # where the source has it from
 
@@ -72,8 +104,8 @@ class Rejection:
     start: float | None  # seconds in the recording; None where nothing could be timed
     end: float | None
     text: str  # raw characters; "" for audio without text
-    reason: str
-    figures: dict[str, Any] = field(default_factory=dict)
+    reason: str  # one of a dozen, without names and figures, so that reasons can be counted
+    figures: dict[str, Any] = field(default_factory=dict)  # the particulars
 
     def as_row(self) -> dict[str, Any]:
         """The line of rejected.jsonl."""
@@ -117,6 +149,16 @@ RECORDING_FEATURES = Features(
         "start": Value("float64"),
         "end": Value("float64"),
         "problem": Value("string"),
+        "detail": Value("string"),
+        "cues": List(
+            {
+                "first": Value("int64"),
+                "last": Value("int64"),
+                "start": Value("float64"),
+                "end": Value("float64"),
+            }
+        ),
+        "content": Value("string"),
         "licence": Value("string"),
         "source": Value("string"),
     }

@@ -3,7 +3,8 @@
 import pytest
 
 from khmer_aligned import aligners, audio
-from khmer_aligned.alignment.align import align
+from khmer_aligned.alignment.align import align, locate, set_times
+from khmer_aligned.alignment.lag import Lag, estimate_lag
 from khmer_aligned.alignment.thresholds import DEFAULT
 from khmer_aligned.text import Transcript
 
@@ -16,12 +17,26 @@ def aligner(aligner_folder):
 
 
 @pytest.fixture(scope="session")
-def align_one(aligner):
+def located(aligner, waveforms, texts):
+    """The path of each transcript through its recording, by its name."""
+    transcripts = [Transcript.from_text(texts[name]) for name in NAMES]
+    paths = locate([waveforms[name] for name in NAMES], transcripts, aligner)
+    return dict(zip(NAMES, paths, strict=True))
+
+
+@pytest.fixture(scope="session")
+def lag(located):
+    """Of the demo's aligner, as its recordings tell it."""
+    return Lag.of(estimate_lag([item.edges for item in located.values()]), "measured")
+
+
+@pytest.fixture(scope="session")
+def align_one(aligner, lag):
     """`align_one(waveform, text)`: one alignment, with the demo's aligner or another."""
 
-    def run(waveform, text, model=aligner, thresholds=DEFAULT):
+    def run(waveform, text, model=aligner, thresholds=DEFAULT, seconds=lag.seconds):
         transcript = Transcript.from_text(text)
-        (result,) = align([waveform], [transcript], model, thresholds)
+        (result,) = align([waveform], [transcript], model, lag=seconds, thresholds=thresholds)
         return result
 
     return run
@@ -38,8 +53,6 @@ def waveforms(recordings):
 
 
 @pytest.fixture(scope="session")
-def aligned(aligner, waveforms, texts):
+def aligned(located, lag):
     """The alignment of each recording, by its name."""
-    transcripts = [Transcript.from_text(texts[name]) for name in NAMES]
-    alignments = align([waveforms[name] for name in NAMES], transcripts, aligner)
-    return dict(zip(NAMES, alignments, strict=True))
+    return {name: set_times(item, lag) for name, item in located.items()}

@@ -9,6 +9,7 @@ from rapidfuzz.distance import Levenshtein
 
 from khmer_aligned import aligners, audio
 from khmer_aligned.alignment.align import align
+from khmer_aligned.alignment.lag import recording_lag
 from khmer_aligned.errors import Failed
 from khmer_aligned.schema import SAMPLE_RATE
 from khmer_aligned.text import Transcript
@@ -16,6 +17,8 @@ from khmer_aligned.text import Transcript
 from ..conftest import SHARED
 from ..joined import join
 from .conftest import NAMES
+
+MICRO_LAG = 0.195  # seconds, of khmer-ctc-micro; bench_conditions.py measures it
 
 
 def start_errors(alignment, true_starts):
@@ -73,11 +76,12 @@ def test_greedy_tokens_are_nearly_those_of_the_words(aligned, aligner):
     ],
 )
 def test_one_that_cannot_be_aligned_costs_its_neighbours_nothing(
-    aligned, aligner, waveforms, texts, samples, text, reason
+    aligned, aligner, lag, waveforms, texts, samples, text, reason
 ):
     farm, whole = waveforms["farm"], Transcript.from_text(texts["farm"])
     transcript = whole if text is None else Transcript.from_text(text)
-    failed, fine = align([farm[:samples], farm], [transcript, whole], aligner)
+    waveforms = [farm[:samples], farm]
+    failed, fine = align(waveforms, [transcript, whole], aligner, lag=lag.seconds)
     assert isinstance(failed, Failed)
     assert re.match(reason, failed.reason)
     assert fine.words == aligned["farm"].words
@@ -106,7 +110,8 @@ def test_real_khmer_news(align_one):
     folder = SHARED / "data" / "long"
     raw = (folder / "audio.txt").read_text(encoding="utf-8")
     micro = aligners.load(str(SHARED / "models" / "khmer-ctc-micro"))
-    alignment = align_one(audio.load(folder / "audio.wav", name="long"), raw, micro)
+    waveform = audio.load(folder / "audio.wav", name="long")
+    alignment = align_one(waveform, raw, micro, seconds=MICRO_LAG)
     grid = textgrid.openTextgrid(str(folder / "audio.TextGrid"), False)
     true_starts, position = {}, 0
     for start, _, label in grid.getTier("words").entries:
@@ -123,7 +128,8 @@ def test_real_khmer_news(align_one):
 def test_real_sentences_joined_without_spaces_between_words(align_one):
     micro = aligners.load(str(SHARED / "models" / "khmer-ctc-micro"))
     joined = join(SHARED / "data" / "keosaly_labelled", 100, 20, spaced=False)
-    alignment = align_one(joined.waveform, joined.text, micro)
+    alignment = align_one(joined.waveform, joined.text, micro, seconds=MICRO_LAG)
+    assert recording_lag(alignment.edges) == pytest.approx(MICRO_LAG, abs=0.03)
     errors = np.abs(start_errors(alignment, {w.position: w.start for w in joined.words}))
     assert len(errors) > 0.8 * len(joined.words)
     assert np.median(errors) <= 0.03

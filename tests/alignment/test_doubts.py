@@ -1,6 +1,6 @@
-"""What should not be trusted is named: unspoken, untranscribed, unspelled, and low scores."""
+"""What should not be trusted is named: unspoken, untranscribed, unspelled, and what hardly fits."""
 
-from khmer_aligned.alignment.doubts import UNSPOKEN, UNTRANSCRIBED, find_doubts
+from khmer_aligned.alignment.doubts import NOT_UNDERSTOOD, UNSPOKEN, UNTRANSCRIBED, find_doubts
 from khmer_aligned.alignment.thresholds import Thresholds
 
 
@@ -25,17 +25,25 @@ def test_an_unspoken_sentence_is_one_doubt_without_length(aligned):
 
 
 def test_a_word_that_cannot_be_spelled_is_a_doubt(align_one, waveforms, texts):
-    alignment = align_one(waveforms["farm"], "☺ " + texts["farm"])
+    alignment = align_one(waveforms["farm"], "© " + texts["farm"])
     (doubt,) = find_doubts(alignment, Thresholds())
     assert (doubt.reason, doubt.span) == ("the aligner cannot spell it", (0, 1))
 
 
-def test_low_scores_are_doubts_over_whole_words_by_time(aligned):
-    alignment = aligned["farm"]
-    doubts = find_doubts(alignment, Thresholds(min_worst_score=0.8))
-    assert {doubt.reason for doubt in doubts} == {"low alignment score"}
-    assert [doubt.start for doubt in doubts] == sorted(doubt.start for doubt in doubts)
-    word_starts = {word.span[0] for word in alignment.words}
-    assert all(doubt.span[0] in word_starts and doubt.end > doubt.start for doubt in doubts)
-    (whole,) = find_doubts(alignment, Thresholds(min_worst_score=1.0))
-    assert (whole.start, whole.end) == (alignment.words[0].start, alignment.words[-1].end)
+def test_a_phrase_that_is_not_read_aloud_is_a_doubt(align_one, waveforms, texts):
+    alignment = align_one(waveforms["farm"], "☺ [សើច] " + texts["farm"])
+    doubts = find_doubts(alignment, Thresholds())
+    assert [(doubt.reason, doubt.span) for doubt in doubts] == [
+        ("written and not read aloud: an emoji", (0, 1)),
+        ("written and not read aloud: a stage direction", (2, 8)),
+    ]
+
+
+def test_text_that_hardly_fits_is_a_doubt_over_whole_words_by_time(aligned, align_one, waveforms):
+    wrong = align_one(waveforms["market"], aligned["journey"].transcript.raw[:300])
+    doubts = [d for d in find_doubts(wrong, Thresholds()) if d.reason != UNTRANSCRIBED]
+    assert {doubt.reason for doubt in doubts} == {NOT_UNDERSTOOD}
+    (whole,) = doubts
+    assert (whole.start, whole.end) == (wrong.words[0].start, wrong.words[-1].end)
+    strict = find_doubts(aligned["farm"], Thresholds(worst_margin=0))
+    assert strict == []  # the text fits everywhere

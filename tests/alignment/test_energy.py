@@ -32,9 +32,25 @@ def test_the_quietest_moment_is_the_middle_of_the_pause(energy):
 
 
 def test_a_word_ends_where_its_speech_does_or_at_the_latest(energy):
-    assert energy.word_end(0.7, 1.4) == pytest.approx(1.0, abs=0.03)
-    assert energy.word_end(0.7, 0.9) == 0.9
-    assert energy.word_end(1.2, 1.4) == 1.2  # is over
+    assert energy.word_end(0.5, 0.7, 1.4, 1.4) == pytest.approx(1.0, abs=0.03)
+    assert energy.word_end(0.5, 0.7, 0.9, 0.9) == 0.9
+    assert energy.word_end(0.5, 1.2, 1.4, 1.4) == 1.2  # is over
+
+
+def test_a_word_does_not_end_in_the_closure_of_a_stop():
+    waveform = noise_with_pause(0.03)
+    waveform[round(1.2 * SAMPLE_RATE) : 2 * SAMPLE_RATE] *= 0.001
+    energy = measure_energy(waveform, Thresholds())
+    assert energy.word_end(0.7, 0.9, 1.3, 2.0) == pytest.approx(1.2, abs=0.03)
+
+
+def test_a_word_in_noise_ends_where_its_own_level_falls():
+    """12 dB between speech and noise, after a loud second that moves the recording's levels."""
+    waveform = noise_with_pause(0.0)
+    waveform[SAMPLE_RATE : 2 * SAMPLE_RATE] *= 0.1
+    waveform[2 * SAMPLE_RATE :] *= 0.025
+    energy = measure_energy(waveform, Thresholds())
+    assert energy.word_end(1.4, 1.7, 2.3, 3.0) == pytest.approx(2.0, abs=0.03)
 
 
 @pytest.mark.parametrize(("seconds", "count"), [(0.12, 0), (0.2, 1)])
@@ -49,7 +65,7 @@ def test_a_recording_without_contrast_has_no_pause():
     energy = measure_energy(noise_with_pause(0.0), Thresholds())
     assert len(energy.pauses) == 0
     assert not energy.quiet.any()
-    assert energy.word_end(1.0, 1.3) == 1.3
+    assert energy.word_end(0.8, 1.0, 1.3, 1.3) == 1.3
 
 
 def test_no_audio_has_no_level():

@@ -25,6 +25,10 @@ def test_json_spans_lead_back_to_the_transcript(farm):
     assert whole["aligner"].startswith("aligner@sha256:")
     assert whole["duration"] == pytest.approx(farm.acoustics.duration, abs=1e-3)
     assert whole["rejected"] == []
+    lag = whole["lag"]
+    assert (lag["seconds"], lag["source"]) == (farm.lag.seconds, "measured")
+    assert lag["this_recording"] == pytest.approx(lag["seconds"], abs=0.02)
+    assert lag["edges"] > 400 and lag["recordings"] == 4
     for word in whole["words"]:
         begin, end = word["span"]
         assert 0 <= word["start"] <= word["end"] <= whole["duration"]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from khmer_aligned.alignment.thresholds import Thresholds
-from khmer_aligned.alignment.unspoken import _Fit, _most_in_order, _runs
+from khmer_aligned.alignment.unspoken import _Fit, _most_in_order, _runs, misfit_limit
 
 UNSPOKEN = "ពួកគេស្រលាញ់សាលា និងមិត្តភក្តិ"
 
@@ -20,20 +20,40 @@ def test_a_sentence_that_nobody_spoke_is_found(aligned):
     for word, phrase in zip(alignment.words, alignment.unspoken, strict=True):
         if phrase:
             assert word.start == word.end and word.score == 0
-            assert phrase.distance > 0.7
+            assert phrase.misfit > 0.6 and phrase.distance > 0.7
     assert unspoken_text(aligned["farm"]) == ""
 
 
 def test_its_threshold_decides(align_one, waveforms, texts):
-    keep_all = Thresholds(unspoken_distance=2.0)
+    keep_all = Thresholds(sure_misfit=1.0, unspoken_misfit=1.0)
     alignment = align_one(waveforms["school"], texts["school"], thresholds=keep_all)
     assert unspoken_text(alignment) == ""
 
 
-def test_a_text_that_is_wrong_everywhere_is_left_to_its_scores(align_one, waveforms, texts):
+def test_of_a_text_that_is_wrong_everywhere_nothing_is_dropped_or_trusted(
+    align_one, waveforms, texts
+):
     alignment = align_one(waveforms["market"], texts["journey"][:300])
     assert unspoken_text(alignment) == ""
-    assert np.mean([token.score for token in alignment.tokens]) < 0.45
+    assert not alignment.fit.understood
+    misfits = [phrase.misfit.mean for phrase in alignment.fit.phrases]
+    assert np.median(misfits) > 0.6
+    assert min(misfits) > alignment.fit.limit
+
+
+def test_a_right_text_fits(aligned):
+    fit = aligned["farm"].fit
+    assert fit.understood and fit.median < 0.1
+    assert fit.limit == Thresholds().sure_misfit
+    assert max(phrase.misfit.mean for phrase in fit.phrases) < fit.limit
+
+
+@pytest.mark.parametrize(
+    ("median", "limit"),
+    [(0.0, 0.45), (0.15, 0.45), (0.2, 0.5), (0.4, 0.7), (0.7, 0.7), (0.71, 0.0)],
+)
+def test_the_limit_moves_with_the_recording(median, limit):
+    assert misfit_limit(median, 0.7, Thresholds()) == pytest.approx(limit)
 
 
 def test_of_exchanged_lines_one_is_unspoken_and_no_other_moves(

@@ -197,7 +197,7 @@ def _row(name: str, folder: Path, parts: list) -> str:
     from khmer_aligned.alignment.align import align
     from khmer_aligned.text import Transcript
 
-    aligner = aligners.load(str(folder), lag=0.0)
+    aligner = aligners.load(str(folder))
     found, letters, errors = [], 0, 0
     for part in parts:
         (alignment,) = align([part.waveform], [Transcript.from_text(part.text)], aligner)

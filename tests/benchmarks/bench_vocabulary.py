@@ -22,7 +22,7 @@ import json
 import math
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -143,9 +143,27 @@ def random_whisper(tokenizer_folder: str, window: int, **shapes: int | float) ->
     return models.Whisper(model.to(DEVICE), tokenizer, feature_extractor(window), labeller, source)
 
 
-def padded(rows: list[list], value: int) -> torch.Tensor:
-    tensors = [torch.tensor(row) for row in rows]
-    return pad_sequence(tensors, batch_first=True, padding_value=value).to(DEVICE)
+@dataclass(frozen=True)
+class Rows:
+    """Lists of different lengths, one for each clip, as tensors that are stacked when needed."""
+
+    tensors: list[torch.Tensor]
+    padding: int
+
+    @classmethod
+    def of(cls, lists: Iterable[list], padding: int) -> Rows:
+        return cls([torch.tensor(values) for values in lists], padding)
+
+    def __getitem__(self, batch: list[int]) -> torch.Tensor:
+        chosen = [self.tensors[i] for i in batch]
+        return pad_sequence(chosen, batch_first=True, padding_value=self.padding).to(DEVICE)
+
+
+def label_rows(whisper: models.Whisper, clips: Clips) -> tuple[Rows, Rows]:
+    """What the decoder reads and what it learns, for each clip."""
+    labels = [whisper.labeller.plain(row["text"]) for row in clips.rows]
+    end = whisper.labeller.end
+    return Rows.of((x.inputs for x in labels), end), Rows.of((x.labels for x in labels), IGNORED)
 
 
 def orders(clips: Clips, setting: Setting) -> Iterator[list[int]]:
@@ -229,14 +247,19 @@ def make_starting_point(
 ) -> int:
     """Teach `whisper` to write Khmer, from nothing; returns steps."""
     model = whisper.model.train()
-    labels = [whisper.labeller.plain(row["text"]) for row in clips.rows]
+    inputs, labels = label_rows(whisper, clips)
     backend = whisper.tokenizer.backend_tokenizer
-    places = [
-        guide(row, backend.encode(row["text"], add_special_tokens=False).offsets)
-        for row in clips.rows
-    ]
+    places = Rows.of(
+        (
+            guide(row, backend.encode(row["text"], add_special_tokens=False).offsets)
+            for row in clips.rows
+        ),
+        0,
+    )
     alphabet = sorted({c for row in clips.rows for c in row["text"] if c != " "})
-    letters = [[1 + alphabet.index(c) for c in row["text"] if c != " "] for row in clips.rows]
+    letters = Rows.of(
+        ([1 + alphabet.index(c) for c in row["text"] if c != " "] for row in clips.rows), 0
+    )
     ctc = torch.nn.Linear(model.config.d_model, 1 + len(alphabet)).to(DEVICE)
     frame = torch.arange(model.config.max_source_positions, device=DEVICE)
 
@@ -244,16 +267,15 @@ def make_starting_point(
         with torch.autocast("cuda", torch.bfloat16, enabled=DEVICE == "cuda"):
             output = model(
                 input_features=masked(clips.features[batch]),
-                decoder_input_ids=padded([labels[i].inputs for i in batch], whisper.labeller.end),
+                decoder_input_ids=inputs[batch],
                 output_attentions=True,
             )
             heard = ctc(output.encoder_last_hidden_state)
-        spelled = padded([letters[i] for i in batch], 0)
-        counts = torch.tensor([len(letters[i]) for i in batch], device=DEVICE)
+        spelled = letters[batch]
+        counts = (spelled > 0).sum(1)
         frames = torch.full_like(counts, heard.shape[1])
         log_probs = heard.float().log_softmax(-1).transpose(0, 1)
-        place = pad_sequence([torch.tensor(places[i]) for i in batch], batch_first=True).to(DEVICE)
-        start, end = place.unbind(-1)
+        start, end = places[batch].unbind(-1)
         inside = (frame >= start[..., None]) & (frame < end[..., None])
         placed = inside.any(-1)
         heads = max(1, model.config.decoder_attention_heads // 2)
@@ -263,7 +285,7 @@ def make_starting_point(
                 for layer in output.cross_attentions
             ]
         )
-        told = padded([labels[i].labels for i in batch], IGNORED)
+        told = labels[batch]
         return (
             cross_entropy(output.logits.flatten(0, 1).float(), told.flatten())
             + 0.5 * ctc_loss(log_probs, spelled, frames, counts, zero_infinity=True)
@@ -281,15 +303,15 @@ def go_on(
 ) -> int:  # fmt: skip
     """Train a model further, by the labels' loss alone; its new `rows` first. Returns steps."""
     model = whisper.model.train()
-    labels = [whisper.labeller.plain(row["text"]) for row in clips.rows]
+    inputs, labels = label_rows(whisper, clips)
 
     def loss_of(batch: list[int]) -> torch.Tensor:
         with torch.autocast("cuda", torch.bfloat16, enabled=DEVICE == "cuda"):
             logits = model(
                 input_features=masked(clips.features[batch]),
-                decoder_input_ids=padded([labels[i].inputs for i in batch], whisper.labeller.end),
+                decoder_input_ids=inputs[batch],
             ).logits
-        told = padded([labels[i].labels for i in batch], IGNORED)
+        told = labels[batch]
         return cross_entropy(logits.flatten(0, 1).float(), told.flatten())
 
     batches = orders(clips, setting)
@@ -403,8 +425,8 @@ def main() -> None:
     parser.add_argument("--window", type=int, default=8, help="seconds")
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--tokens", type=int, default=1_000)
-    parser.add_argument("--start-seconds", type=float, default=90)
-    parser.add_argument("--lengths", default="5,12,25", help="seconds of training, three of them")
+    parser.add_argument("--start-seconds", type=float, default=80)
+    parser.add_argument("--lengths", default="4,10,24", help="seconds of training, three of them")
     parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument("--continued-rate", type=float, default=3e-4)
     parser.add_argument("--row-rate", type=float, default=3e-3)

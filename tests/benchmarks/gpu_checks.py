@@ -56,7 +56,7 @@ def words(setup: Setup) -> Iterator[Figure]:
         raw = [file.with_suffix(".txt").read_text(encoding="utf-8") for file in files]
         transcripts = [Transcript.from_text(text) for text in raw]
         aligners = [CtcAligner(str(model), device) for device in (CPU, setup.device)]
-        results = [align(waveforms, transcripts, aligner) for aligner in aligners]
+        results = [align(waveforms, transcripts, aligner, lag=0.0) for aligner in aligners]
         failed = [result for one in results for result in one if isinstance(result, Failed)]
         check(not failed, f"{name}: not aligned: {failed[:1]}")
         times = [np.array([(w.start, w.end) for a in one for w in a.words]) for one in results]

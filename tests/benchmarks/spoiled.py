@@ -17,15 +17,19 @@ from unittest.mock import patch
 
 import numpy as np
 
-from joined import Sentence, read
+from joined import Joined, Sentence, concatenate, read
 from khmer_aligned import audio
 from khmer_aligned.aligners.base import Aligner
+from khmer_aligned.alignment.align import locate
+from khmer_aligned.alignment.lag import recording_lag
 from khmer_aligned.alignment.thresholds import Thresholds
 from khmer_aligned.clips import quality
 from khmer_aligned.clips.labels import LabelCounter
 from khmer_aligned.clips.make import MakeClips
 from khmer_aligned.dataset.config import MAX_CLIP_LABELS
+from khmer_aligned.errors import Failed
 from khmer_aligned.schema import RECORDING_FEATURES, SAMPLE_RATE
+from khmer_aligned.text import Transcript
 
 SHARE = 0.1  # of the lines, spoiled in one way
 MINUTES = 8.0  # of a recording
@@ -49,29 +53,30 @@ class Line:
     spoken: tuple[float, float] | None
 
 
-@dataclass
+@dataclass(frozen=True)
 class Recording:
     """Sentences in the order they are spoken, each with its seconds, and the file they make."""
 
     sentences: list[Sentence]
-    spoken: list[tuple[float, float]] = field(default_factory=list)
-    flac: bytes = b""
+    spoken: list[tuple[float, float]]
+    flac: bytes
 
-    def __post_init__(self) -> None:
-        begin = 0.0
-        for sentence in self.sentences:
-            start, end = sentence.spoken
-            self.spoken.append((begin + start, begin + end))
-            begin += len(sentence.waveform) / SAMPLE_RATE
-        waveform = np.concatenate([sentence.waveform for sentence in self.sentences])
-        self.flac = audio.encode_flac(waveform)
+    @classmethod
+    def of(cls, sentences: list[Sentence], joined: Joined, speed: float = 1.0) -> Recording:
+        """Sentences that were joined, and changed in speed."""
+        spoken = [
+            (place.start + sentence.spoken[0] / speed, place.start + sentence.spoken[1] / speed)
+            for sentence, place in zip(sentences, joined.sentences, strict=True)
+        ]
+        return cls(sentences, spoken, audio.encode_flac(joined.waveform))
 
 
 def recordings(sentences: Sequence[Sentence]) -> list[Recording]:
     """The sentences in their order, in recordings of about `MINUTES`."""
     total = sum(len(sentence.waveform) for sentence in sentences) / SAMPLE_RATE / 60
     parts = np.array_split(np.arange(len(sentences)), max(1, round(total / MINUTES)))
-    return [Recording([sentences[i] for i in part]) for part in parts]
+    chosen = [[sentences[i] for i in part] for part in parts]
+    return [Recording.of(part, concatenate(part)) for part in chosen]
 
 
 def spoil(
@@ -228,6 +233,16 @@ def tally(
     return found
 
 
+def _lag(recording: Recording, aligner: Aligner) -> float:
+    """The aligner's lag, as one recording with its right text tells it."""
+    whole = concatenate(recording.sentences, spaced=False)
+    (located,) = locate([whole.waveform], [Transcript.from_text(whole.text)], aligner)
+    assert not isinstance(located, Failed)
+    seconds = recording_lag(located.edges)
+    assert seconds is not None
+    return seconds
+
+
 def report(aligner: Aligner, tokenizer: str, data: Path, seeds: int) -> None:
     """Print what becomes of each kind of line, each kind alone and all together."""
     parts = recordings(read(data / "keosaly_labelled"))
@@ -237,7 +252,7 @@ def report(aligner: Aligner, tokenizer: str, data: Path, seeds: int) -> None:
         aligner="",
         tokenizer=tokenizer,
         max_labels=MAX_CLIP_LABELS,
-        lag=None,
+        lag=_lag(parts[0], aligner),
         thresholds=Thresholds(),
         _models=(aligner, LabelCounter(tokenizer)),
     )

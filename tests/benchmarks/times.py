@@ -16,8 +16,8 @@ from joined import Joined, Sentence, concatenate, read
 from khmer_aligned import audio
 from khmer_aligned.aligners.base import Aligner
 from khmer_aligned.alignment import viterbi
-from khmer_aligned.alignment.align import Alignment, align
-from khmer_aligned.alignment.thresholds import Thresholds
+from khmer_aligned.alignment.align import Alignment, locate, set_times
+from khmer_aligned.alignment.lag import Lag, estimate_lag
 from khmer_aligned.errors import Failed, UserError
 from khmer_aligned.schema import SAMPLE_RATE
 from khmer_aligned.text import Transcript
@@ -34,10 +34,13 @@ _transcript = lru_cache(Transcript.from_text)
 
 
 def aligned(waveform: np.ndarray, text: str, aligner: Aligner) -> Alignment:
-    (alignment,) = align([waveform], [_transcript(text)], aligner)
-    if isinstance(alignment, Failed):
-        raise UserError(alignment.reason)
-    return alignment
+    (located,) = locate([waveform], [_transcript(text)], aligner)
+    if isinstance(located, Failed):
+        raise UserError(located.reason)
+    return set_times(located, Lag.of(estimate_lag([located.edges]), "measured"))
+
+
+_MIN_SCORE = 0.45  # of words that the model understands
 
 
 def starts_of(alignment: Alignment, min_score: float = 0.0) -> Starts:
@@ -128,9 +131,8 @@ def words(aligner: Aligner, data: Path) -> None:
         found = [differences(starts_of(a), p) for a, p in zip(ours, parts, strict=True)]
         print(f"\nSingle words of other voices, joined with {name}\n\n{HEAD}")
         print(row("khmer-aligned", np.concatenate(found)))
-        least = Thresholds().min_score
-        found = [differences(starts_of(a, least), p) for a, p in zip(ours, parts, strict=True)]
-        print(row(f"khmer-aligned, words that score {least} or more", np.concatenate(found)))
+        found = [differences(starts_of(a, _MIN_SCORE), p) for a, p in zip(ours, parts, strict=True)]
+        print(row(f"khmer-aligned, words that score {_MIN_SCORE} or more", np.concatenate(found)))
         peer = "torchaudio 2.11, the tutorial"
         theirs = [differences(starts_by(PEERS[peer], p, aligner), p) for p in parts]
         print(row(peer, np.concatenate(theirs)))

@@ -14,7 +14,7 @@ def aligned(aligner_folder, recordings):
     waveforms = [audio.load(recordings / f"{name}.ogg", name=name) for name in names]
     texts = [(recordings / f"{name}.txt").read_text(encoding="utf-8") for name in names]
     transcripts = [Transcript.from_text(text) for text in texts]
-    alignments = align(waveforms, transcripts, aligners.load(str(aligner_folder)))
+    alignments = align(waveforms, transcripts, aligners.load(str(aligner_folder)), lag=0.038)
     return {
         name: (alignment, len(waveform))
         for name, alignment, waveform in zip(names, alignments, waveforms, strict=True)

@@ -12,7 +12,7 @@ from khmer_aligned.schema import SAMPLE_RATE
 
 @pytest.fixture(scope="module")
 def make_clips(aligner_folder, tokenizer_folder):
-    return MakeClips(str(aligner_folder), str(tokenizer_folder), 440, None, Thresholds())
+    return MakeClips(str(aligner_folder), str(tokenizer_folder), 440, 0.038, Thresholds())
 
 
 def recording(path, text, problem=None, start=None, end=None):
@@ -21,6 +21,7 @@ def recording(path, text, problem=None, start=None, end=None):
     return {
         "id": "a", "recording": "a", "audio": audio, "text": text, "path": "shelf/a.ogg",
         "speaker": None, "split": None, "start": start, "end": end, "problem": problem,
+        "detail": "it is not there" if problem else "", "cues": [], "content": None,
     }  # fmt: skip
 
 
@@ -34,13 +35,14 @@ def test_a_failed_recording_is_a_rejection_and_costs_no_other(make_clips, record
     text = (recordings / "farm.txt").read_text(encoding="utf-8")
     sentence, farm = text.split("។")[0], recordings / "farm.ogg"
     rows = [
-        recording(None, "ក", problem="a.txt is missing"),
+        recording(None, "ក", problem="no transcript"),
         recording(farm, "\n"),
         recording(farm, sentence, end=4.0),
     ]
     missing, empty, *others = run(make_clips, rows)
     rejection = json.loads(missing["rejection"])
-    assert (rejection["reason"], rejection["start"]) == ("a.txt is missing", None)
+    assert (rejection["reason"], rejection["start"]) == ("no transcript", None)
+    assert rejection["figures"] == {"path": "shelf/a.ogg", "detail": "it is not there"}
     assert (missing["recording_samples"], missing["recording_characters"]) == (0, 1)
     rejection = json.loads(empty["rejection"])
     assert (rejection["reason"], rejection["start"]) == ("the transcript is empty", 0)

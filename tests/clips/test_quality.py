@@ -11,8 +11,11 @@ from khmer_aligned.clips.quality import Figures, judge, measure
 GOOD = Figures(
     seconds=5.0,
     score=0.8,
-    worst=0.6,
     distance=0.1,
+    misfit=0.1,
+    worst=0.2,
+    limit=0.45,
+    understood=True,
     star=0.0,
     unspelled=0.0,
     rate=12.0,
@@ -28,9 +31,9 @@ RULES = [
     ("unspelled", 0.1, 0.11, "holds words that the aligner cannot spell"),
     ("rate", 2.0, 1.9, RATE),
     ("rate", 30.0, 30.1, RATE),
-    ("distance", 0.55, 0.56, "the aligner hears something else"),
-    ("score", 0.45, 0.44, "low alignment score"),
-    ("worst", 0.15, 0.14, "low alignment score in one place"),
+    ("misfit", 0.45, 0.46, "the audio fits other text as well"),
+    ("worst", 0.95, 0.96, "the audio fits other text as well in one place"),
+    ("distance", 0.65, 0.66, "the aligner hears something else"),
     ("fits", True, False, "no pause to cut at within the budget of labels and seconds"),
 ]
 
@@ -53,8 +56,6 @@ def test_each_rule_has_its_limit(figure, kept, rejected, reason):
         ("min_rate", 12.1, "rate"),
         ("max_rate", 11.9, "rate"),
         ("max_distance", 0.09, "distance"),
-        ("min_score", 0.81, "score"),
-        ("min_worst_score", 0.61, "worst"),
     ],
 )
 def test_each_threshold_moves_its_limit(threshold, value, figure):
@@ -64,6 +65,18 @@ def test_each_threshold_moves_its_limit(threshold, value, figure):
     verdict = judge(figures, thresholds)
     assert verdict is not True
     assert {verdict[1]} == reasons
+
+
+def test_a_recording_that_is_not_understood_is_named_as_such():
+    figures = replace(GOOD, misfit=0.6, limit=0.55, understood=False)
+    verdict = judge(figures, Thresholds())
+    assert verdict is not True and "does not understand this voice or room" in verdict[1]
+
+
+def test_the_worst_second_may_be_worse_by_its_margin():
+    figures = replace(GOOD, worst=0.7)
+    assert judge(figures, Thresholds()) is True
+    assert judge(figures, Thresholds(worst_margin=0.2)) is not True
 
 
 def test_of_several_broken_rules_the_first_is_the_reason():
@@ -84,10 +97,10 @@ def test_figures_of_good_clips_are_good_and_of_unspoken_words_those_of_their_phr
         assert figures.labels == piece.labels
         if phrase:
             count += 1
-            assert figures.distance > 0.45 and figures.rate == 0
+            assert figures.misfit > figures.limit and figures.rate == 0
         else:
             assert judge(figures, Thresholds()) is True
-            assert figures.score > 0.6 and figures.worst <= figures.score
+            assert figures.score > 0.6 and figures.misfit <= figures.worst < 0.9
             assert figures.distance < 0.3
             assert 5 < figures.rate < 20
             assert figures.longest < figures.seconds < 30

@@ -156,27 +156,50 @@ def test_everything_bad_is_named_with_its_reason(built):
     rejected = [json.loads(line) for line in (out / "rejected.jsonl").open(encoding="utf-8")]
     reasons = {}
     for row in rejected:
-        reasons.setdefault(row["recording"], []).append(row["reason"])
+        reason = (row["reason"], row["figures"].get("detail", ""))
+        reasons.setdefault(row["recording"], []).append(reason)
     expected = {
-        "crowded": "tokens",
-        "short": "10 ms of audio are too short",
-        "silence": "silent",
-        "no-text": "no-text.txt is missing",
-        "blank": "transcript is empty",
-        "broken": "cannot be decoded",
-        "nothing": "empty file",
-        "no-audio": "no audio file",
+        "crowded": ("the transcript is too long for the audio", "tokens"),
+        "short": ("the audio is too short", "10 ms of audio are too short"),
+        "silence": ("the audio is silent", "the audio is silent: nothing in it is over"),
+        "no-text": ("no transcript", "no-text.txt is missing"),
+        "blank": ("the transcript is empty", "the transcript is empty"),
+        "broken": ("the audio cannot be read", "broken.mp3: cannot be decoded"),
+        "nothing": ("the audio cannot be read", "nothing.wav: is an empty file"),
+        "no-audio": ("no audio", "no audio file of this name"),
     }
-    for recording, words in expected.items():
-        (reason,) = reasons[recording]
-        assert words in reason
-    assert "speech that is not in the transcript" in reasons["market"]
+    for recording, (category, detail) in expected.items():
+        ((reason, said),) = reasons[recording]
+        assert reason == category
+        assert detail in said
+    assert ("speech that is not in the transcript", "") in reasons["market"]
     # Of a sentence that nobody said, the text is rejected and next to no audio.
     (unspoken,) = [row for row in rejected if row["recording"] == "school" and row["text"]]
     assert unspoken["reason"] == "not spoken where the transcript has it"
     assert unspoken["text"].strip() == "ពួកគេស្រលាញ់សាលា និងមិត្តភក្តិ។"
     assert unspoken["end"] - unspoken["start"] < 1
     assert unspoken["figures"]["distance"] > 0.7
+
+
+def test_the_lag_is_measured_once_and_recorded(built):
+    _, report = built
+    lag = report["lag"]
+    assert lag["source"] == "measured"
+    assert lag["seconds"] == pytest.approx(0.038, abs=0.01)
+    assert lag["edges"] > 400 and lag["recordings"] == 4
+    assert lag["standard_error"] < 0.01
+    assert lag["differing"] == []
+    assert "lag" in json.loads((built[0] / "build.json").read_text(encoding="utf-8"))
+
+
+def test_recordings_that_tell_another_lag_are_named_and_not_moved(source, config, tmp_path):
+    result = build(source, tmp_path / "out", config, lag=0.2)
+    lag = result.report["lag"]
+    assert (lag["seconds"], lag["source"]) == (0.2, "given")
+    assert {d["recording"] for d in lag["differing"]} == {"farm", "journey", "market", "school"}
+    for item in lag["differing"]:
+        assert item["seconds"] == pytest.approx(0.038, abs=0.02)
+    assert "4 recordings tell another lag" in result.summary()
 
 
 def test_killed_and_started_again_gives_the_same_bytes(source, config, tmp_path, monkeypatch):

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from khmer_aligned.dataset.split import assign
+from khmer_aligned.dataset.split import assign, find_groups
 from khmer_aligned.errors import UserError
 
 GROUPS = st.lists(st.tuples(st.sampled_from("abcdefghij"), st.integers(0, 1000)), min_size=1)
@@ -47,3 +47,35 @@ def test_what_the_source_decides_is_kept():
     assert sorted(only_train) == ["test", "train", "validation"]
     with pytest.raises(UserError, match="one split"):
         assign("aa", [1, 1], ["train", "test"])
+
+
+def test_a_group_is_all_of_a_speaker_and_all_names_of_one_audio():
+    recordings = ["a", "b", "c", "c", "d", "e", "f"]
+    speakers = ["dara", "dara", None, None, "sokha", None, None]
+    contents = ["1", "2", "2", "2", "3", "3", None]
+    group_of = find_groups(recordings, speakers, contents)
+    assert group_of == {
+        "a": "speaker dara",
+        "b": "speaker dara",
+        "c": "speaker dara",  # the same audio as b
+        "d": "speaker sokha",
+        "e": "speaker sokha",
+        "f": "recording f",
+    }
+
+
+def test_a_recording_called_as_a_speaker_is_not_that_speaker():
+    assert find_groups(["dara", "b", "c"], [None, "dara", "sokha"], [None] * 3) == {
+        "dara": "recording dara",
+        "b": "speaker dara",
+        "c": "speaker sokha",
+    }
+
+
+def test_fewer_than_three_groups_of_speakers_are_split_by_recording():
+    """One speaker, or two: by speaker there would be nothing to validate or to test on."""
+    assert find_groups(["a", "b", "c"], ["dara"] * 3, ["1", "2", "2"]) == {
+        "a": "recording a",
+        "b": "recording b",
+        "c": "recording b",  # the same audio
+    }

@@ -107,8 +107,11 @@ def test_a_half_written_checkpoint_is_passed_over(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_finished_model_and_another_run_are_not_overwritten(trained, dataset, tmp_path):
-    config = Config.read(trained.folder / "training.toml")
+def test_a_finished_model_and_another_run_are_not_overwritten(
+    trained, dataset, tiny_folder, tmp_path
+):
+    places = {"dataset": str(dataset), "model": str(tiny_folder)}
+    config = Config.read(trained.folder / "training.toml", **places)
     with pytest.raises(UserError, match="holds a finished model"):
         training.train(config, trained.folder)
     checkpoint = tmp_path / "checkpoints/checkpoint-5"

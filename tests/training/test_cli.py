@@ -40,7 +40,7 @@ def test_push_model_as_a_program_of_its_own_shows_mistakes_as_one_line(tmp_path)
 
 def test_options_replace_values_of_the_file(tmp_path, monkeypatch):
     seen = []
-    monkeypatch.setattr("khmer_whisper.training.train", lambda config, out: seen.append(config))
+    monkeypatch.setattr("khmer_whisper.training.train", lambda config, *_: seen.append(config))
     monkeypatch.setattr("khmer_whisper.launch.leave_group", lambda: None)
     (tmp_path / "run.toml").write_text('dataset = "x"\nepochs = 7\nseed = 5\n', encoding="utf-8")
     monkeypatch.setenv("RANK", "1")  # a process that prints nothing
@@ -53,6 +53,18 @@ def test_options_replace_values_of_the_file(tmp_path, monkeypatch):
     mix = (Mixed("org/a=b@v2", 0.5), Mixed("org/thai", 0.1, "th"))
     trackers = ("wandb", "mlflow")
     assert seen == [Config(dataset="org/d@v1", epochs=7, seed=6, trackers=trackers, mix=mix)]
+
+
+@pytest.mark.parametrize(
+    ("options", "line"), [([], "device: CPU ("), (["--device", "cpu"], "device: CPU (chosen)")]
+)
+def test_the_first_line_of_train_says_the_device(tmp_path, monkeypatch, options, line):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    done = run("train", tmp_path / "nothing", tmp_path / "o", *options)
+    assert done.exit_code == 1
+    assert done.stderr.splitlines()[0].startswith(line)
+    done = run("train", "x", tmp_path / "o", "--device", "tpu")
+    assert "--device is 'tpu': give cpu, cuda or cuda:N" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -157,13 +169,17 @@ def test_transcribe_several_files(trained, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_pushed_model_loads_by_its_name(trained, hub, tmp_path):
+def test_a_pushed_model_loads_by_its_name(trained, dataset, hub, tmp_path):
     folder = tmp_path / "whisper-sounds"
     shutil.copytree(trained.folder, folder)
     (folder / "checkpoints").mkdir()  # of a training that goes on: stays at home
     (folder / "checkpoints/optimizer.pt").write_bytes(b"state")
     push = ["push-model", str(folder), "org/whisper-sounds", "--tag", "v1"]
-    done = hub.run(push)
+    refused = hub.run(push)  # nor does its dataset state one
+    assert refused.returncode == 1
+    assert "states no licence: give --licence with one of cc0-1.0" in refused.stderr
+    assert "Its dataset sounds0 states no licence either" in refused.stderr
+    done = hub.run([*push, "--licence", "mit", "--title", "Sounds"])
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("only this machine has") == 2  # its dataset and its base
     files = hub.files("model", "org/whisper-sounds")
@@ -172,14 +188,20 @@ def test_a_pushed_model_loads_by_its_name(trained, hub, tmp_path):
     card = hub.read("model", "org/whisper-sounds", "README.md").decode()
     assert 'pipeline("automatic-speech-recognition", "org/whisper-sounds")' in card
     assert "org/whisper-khmer" not in card
+    assert "license: mit" in card and "# Sounds\n" in card
+    assert "khmer-whisper reproduce org/whisper-sounds --dataset sounds0" in card
+    check = ["reproduce", "org/whisper-sounds@v1", "--dataset", str(dataset)]
+    checked = hub.run(["khmer-whisper", *check, "--verify-only"])
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    assert "everything is as published" in checked.stdout
     soundfile.write(tmp_path / "a.flac", sound(["ទឹក"], seed=1), 16_000)
     local = run("transcribe", trained.folder, tmp_path / "a.flac")
     audio = str(tmp_path / "a.flac")
     loaded = hub.run(["khmer-whisper", "transcribe", "org/whisper-sounds@v1", audio])
     assert loaded.returncode == 0, loaded.stderr
     assert loaded.stdout == local.stdout != ""
-    # Its training.toml is asked for there, and names the dataset.
     export = ["export", "org/whisper-sounds@v1", str(tmp_path / "ct2"), "--clips", "2"]
+    export += ["--dataset", str(dataset)]
     exported = hub.run(["khmer-whisper", *export])
     assert "2 of 2 clips are the same text" in exported.stdout, exported.stderr
     again = hub.run(["khmer-whisper", *push])

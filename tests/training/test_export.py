@@ -14,9 +14,10 @@ from khmer_whisper.export import TOLERATED, export
 
 
 @pytest.mark.slow
-def test_the_export_gives_the_text_of_the_original(trained, tmp_path):
+def test_the_export_gives_the_text_of_the_original(trained, dataset, tmp_path):
     out = tmp_path / "sub/exported"
-    done = CliRunner().invoke(cli.main, ["export", str(trained.folder), str(out)])
+    command = ["export", str(trained.folder), str(out), "--dataset", str(dataset)]
+    done = CliRunner().invoke(cli.main, command)
     assert done.exit_code == 0, done.output
     assert "12 of 12 clips are the same text" in done.output
     assert done.output.count(f"CER {trained.tuned.cer}") == 2
@@ -34,10 +35,10 @@ def test_the_export_gives_the_text_of_the_original(trained, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_quantized_export_is_smaller_and_not_worse(trained, tmp_path):
+def test_a_quantized_export_is_smaller_and_not_worse(trained, dataset, tmp_path):
     assert set(cli.QUANTIZATIONS) == set(TOLERATED)
-    export(str(trained.folder), tmp_path / "whole", clips=2)
-    done = export(str(trained.folder), tmp_path / "int8", quantization="int8")
+    export(str(trained.folder), tmp_path / "whole", str(dataset), clips=2)
+    done = export(str(trained.folder), tmp_path / "int8", str(dataset), quantization="int8")
     assert done.exported.scores.cer.rate <= done.original.scores.cer.rate + 0.01
     whole, small = ((tmp_path / name / "model.bin").stat().st_size for name in ("whole", "int8"))
     assert small < whole / 2
@@ -45,7 +46,9 @@ def test_a_quantized_export_is_smaller_and_not_worse(trained, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("quantization", ["float32", "int8"])
-def test_an_export_whose_texts_differ_is_not_written(trained, tmp_path, monkeypatch, quantization):
+def test_an_export_whose_texts_differ_is_not_written(
+    trained, dataset, tmp_path, monkeypatch, quantization
+):
     convert = ctranslate2.converters.TransformersConverter.convert
 
     def broken(self, output_dir, **options):
@@ -59,19 +62,22 @@ def test_an_export_whose_texts_differ_is_not_written(trained, tmp_path, monkeypa
 
     monkeypatch.setattr(ctranslate2.converters.TransformersConverter, "convert", broken)
     with pytest.raises(UserError, match=r"not written: .* of 12 clips are the same") as error:
-        export(str(trained.folder), tmp_path / "out", quantization=quantization)
+        export(str(trained.folder), tmp_path / "out", str(dataset), quantization=quantization)
     assert "\n" not in str(error.value)
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.slow
-def test_what_is_missing_is_named(trained, tiny_folder, tmp_path, monkeypatch):
+def test_what_is_missing_is_named(trained, dataset, tiny_folder, tmp_path, monkeypatch):
     with pytest.raises(UserError, match="give --dataset"):
         export(str(tiny_folder), tmp_path / "out")
+    with pytest.raises(UserError, match=r"its dataset sounds.*was a folder: give --dataset"):
+        export(str(trained.folder), tmp_path / "out")
     with pytest.raises(UserError, match="exists already"):
         export(str(trained.folder), tmp_path)
     (tmp_path / "file").write_text("in the way")
-    done = CliRunner().invoke(cli.main, ["export", str(trained.folder), f"{tmp_path}/file/out"])
+    command = ["export", str(trained.folder), f"{tmp_path}/file/out", "--dataset", str(dataset)]
+    done = CliRunner().invoke(cli.main, command)
     assert (done.exit_code, done.output) == (1, f"Error: {tmp_path}/file: File exists\n")
     monkeypatch.setattr(ctranslate2, "__version__", "3.24.0")
     with pytest.raises(UserError, match=r"3\.24\.0 is too old: install khmer-aligned\[ctransl"):

@@ -15,7 +15,7 @@ from datasets import Dataset
 from transformers.utils import cached_file
 
 from khmer_aligned.errors import UserError
-from khmer_aligned.hub.resolve import Source
+from khmer_aligned.hub.resolve import FOLDER_VERSION, Source
 from khmer_whisper import decode
 from khmer_whisper import model as models
 from khmer_whisper.config import Config
@@ -176,7 +176,10 @@ def _training_dataset(source: Source) -> str:
         record = None
     if record is None:
         raise UserError(f"{source.path}: has no training.toml that names a dataset: give --dataset")
-    return Config.read(Path(record)).dataset
+    dataset = Config.read(Path(record)).dataset
+    if FOLDER_VERSION in dataset:
+        raise UserError(f"{source.path}: its dataset {dataset} was a folder: give --dataset")
+    return dataset
 
 
 def _import_ctranslate2() -> ModuleType:

@@ -27,25 +27,19 @@ def licence(name: str) -> str:
     return licences.licence(resolve(PUBLISHED.get(name, name), "model"))
 
 
-def load(name: str, *, rank: int | None = None, lag: float | None = None) -> Aligner:
+def load(name: str, *, rank: int | None = None) -> Aligner:
     """Load an aligner on this process's device: `mms`, `omniasr`, `omniasr-1b`, or a CTC model of
     `transformers` by folder or Hub id.
 
-    rank: of this worker process of `Dataset.map`. lag: seconds by which the aligner's tokens come
-    late, for recordings with too few pauses to measure it. Raises UserError for a model that
-    cannot be loaded or is no CTC model.
+    rank: of this worker process of `Dataset.map`. Raises UserError for a model that cannot be
+    loaded or is no CTC model.
     """
     # Imported here because these libraries take seconds, and `--help` needs none of them.
     from khmer_aligned.aligners import ctc
     from khmer_aligned.aligners.mms import MmsAligner
-    from khmer_aligned.aligners.windows import pick_device
+    from khmer_aligned.device import pick_device
 
     device = pick_device(rank)
-    aligner: Aligner
     if name == MMS:
-        aligner = MmsAligner(device)
-    else:
-        aligner = ctc.load(resolve(PUBLISHED.get(name, name), "model"), name, device)
-    if lag is not None:
-        aligner.lag = lag
-    return aligner
+        return MmsAligner(device)
+    return ctc.load(resolve(PUBLISHED.get(name, name), "model"), name, device)

@@ -30,7 +30,6 @@ class Aligner(Protocol):
     vocabulary: tuple[str, ...]  # (V,), the tokens by id
     blank: int  # the id of CTC's blank
     stride: int  # samples per frame: frame i starts at sample i * stride
-    lag: float  # seconds by which its tokens come late, where a recording does not tell
 
     def tokens(self, word: SpokenWord) -> Tokens:
         """The tokens of a word; none for a word that the vocabulary cannot spell."""

@@ -55,7 +55,6 @@ class CtcAligner:
         self.name = name
         self.model = model
         self.extractor = extractor
-        self.lag = float(getattr(model.config, "lag", 0.0))  # measured when it was trained
         try:
             self.blank = find_blank(model.config, vocabulary)
         except ValueError as error:

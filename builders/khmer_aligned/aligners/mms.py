@@ -29,7 +29,6 @@ class MmsAligner:
     vocabulary = MMS_FA.get_labels(star=None)
     blank = 0
     stride = _STRIDE
-    lag = 0.0
 
     def __init__(self, device: torch.device, model: torch.nn.Module | None = None) -> None:
         if model is None:

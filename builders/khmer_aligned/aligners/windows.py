@@ -9,7 +9,6 @@ to each other's length only where the model masks the padding exactly.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from threading import Lock
@@ -176,11 +175,3 @@ def _run(
         # One window after the other: of a large vocabulary, all of them would take gigabytes.
         rows = [front_end.select(torch.log_softmax(row.float(), dim=-1)) for row in logits]
     return torch.stack(rows)
-
-
-def pick_device(rank: int | None = None) -> torch.device:
-    """The GPU of this worker process of `Dataset.map`, by its rank, or the CPU."""
-    if torch.cuda.is_available():
-        return torch.device("cuda", (rank or 0) % torch.cuda.device_count())
-    torch.set_num_threads(os.cpu_count() or 1)
-    return torch.device("cpu")

@@ -1,8 +1,9 @@
 """Recordings and transcripts to words and tokens with times and scores.
 
 Transcript -> tokens, with a star wherever untranscribed audio may stand; waveform -> emission; CTC
-forced alignment -> frames, over every reading of the numbers and without unspoken phrases; the
-aligner's lag is subtracted, and word ends move to where the speech falls quiet.
+forced alignment -> frames, over every reading of the numbers and without unspoken phrases. Only
+then is the aligner's lag subtracted, and word ends move to where the speech falls quiet: so the
+paths of recordings can tell the lag first.
 """
 
 from __future__ import annotations
@@ -16,13 +17,14 @@ import numpy as np
 from khmer_aligned.aligners.base import Aligner, frame_seconds
 from khmer_aligned.alignment import viterbi
 from khmer_aligned.alignment.energy import Energy, measure_energy
-from khmer_aligned.alignment.lag import estimate_lag, find_first_words
+from khmer_aligned.alignment.lag import Edges, Lag, path_edges
+from khmer_aligned.alignment.optional import drop_optional
 from khmer_aligned.alignment.readings import BestPath, find_best_path
 from khmer_aligned.alignment.target import Target, make_target, span_index
 from khmer_aligned.alignment.thresholds import DEFAULT, Thresholds
-from khmer_aligned.alignment.unspoken import Unspoken, drop_unspoken
+from khmer_aligned.alignment.unspoken import Fit, Unspoken, drop_unspoken
 from khmer_aligned.errors import Failed, UserError
-from khmer_aligned.schema import SAMPLE_RATE
+from khmer_aligned.schema import SAMPLE_RATE, Problem
 from khmer_aligned.text import Span, Transcript
 
 _MIN_SECONDS = 0.1
@@ -59,6 +61,32 @@ class Acoustics:
         hi = max(lo, round((end + self.lag) / self.frame_seconds))
         return viterbi.collapse(self.greedy[lo:hi], self.blank).tolist()
 
+    def next_speech(self, time: float, latest: float) -> float:
+        """When the second greedy token after a time starts; one may be an error. `latest`, if it
+        does not start before."""
+        lo, hi = (
+            min(max(1, round((moment + self.lag) / self.frame_seconds)), len(self.greedy))
+            for moment in (time, latest)
+        )
+        changed = self.greedy[lo:hi] != self.greedy[lo - 1 : hi - 1]
+        starts = np.flatnonzero(changed & (self.greedy[lo:hi] != self.blank))
+        return time + float(starts[1]) * self.frame_seconds if len(starts) > 1 else latest
+
+
+@dataclass(frozen=True, slots=True)
+class LocatedTranscript:
+    """A transcript's path through its recording, in the aligner's own time: no lag is subtracted.
+
+    unspoken: the phrases that were left out; fit: how well the others fit their audio; edges: what
+    the recording tells of the lag
+    """
+
+    path: BestPath
+    unspoken: tuple[Unspoken, ...]
+    fit: Fit
+    acoustics: Acoustics
+    edges: Edges
+
 
 @dataclass(frozen=True, slots=True)
 class Alignment:
@@ -71,7 +99,10 @@ class Alignment:
     token_ids: int32, as `tokens`
     token_ranges: of each word, its tokens as [first, last)
     unspoken: of each word, the unspoken phrase that it is in; it then has score 0 and no length
+    fit: how well the other phrases fit their audio
     stars: seconds (S, 2) of audio between words that the transcript does not hold
+    lag: what was subtracted from every time, and where it is from
+    edges: what this recording tells of the lag
     """
 
     transcript: Transcript
@@ -80,86 +111,110 @@ class Alignment:
     token_ids: np.ndarray
     token_ranges: tuple[tuple[int, int], ...]
     unspoken: tuple[Unspoken | None, ...]
+    fit: Fit
     stars: np.ndarray
     acoustics: Acoustics
+    lag: Lag
+    edges: Edges
 
 
 def align(
     waveforms: Sequence[np.ndarray],
     transcripts: Sequence[Transcript],
     aligner: Aligner,
+    *,
+    lag: float,
     thresholds: Thresholds = DEFAULT,
 ) -> list[Alignment | Failed]:
     """Align each waveform (n,) at 16 kHz with its transcript.
 
-    One that cannot be aligned gives `Failed`, so that it costs none of the others.
+    lag: seconds that the aligner's tokens come late. One that cannot be aligned gives `Failed`, so
+    that it costs none of the others.
     """
-    results: dict[int, Alignment | Failed] = {}
+    given = Lag(lag, "given")
+    located = locate(waveforms, transcripts, aligner, thresholds)
+    return [item if isinstance(item, Failed) else set_times(item, given) for item in located]
+
+
+def locate(
+    waveforms: Sequence[np.ndarray],
+    transcripts: Sequence[Transcript],
+    aligner: Aligner,
+    thresholds: Thresholds = DEFAULT,
+) -> list[LocatedTranscript | Failed]:
+    """The path of each transcript through its waveform (n,) at 16 kHz, for `set_times`."""
+    results: dict[int, LocatedTranscript | Failed] = {}
     targets: dict[int, Target] = {}
     for i, (waveform, transcript) in enumerate(zip(waveforms, transcripts, strict=True)):
-        if reason := _why_unusable(waveform):
-            results[i] = Failed(reason)
+        if failed := _why_unusable(waveform):
+            results[i] = failed
             continue
         try:
             targets[i] = make_target(transcript, aligner)
         except UserError as error:
-            results[i] = Failed(str(error))
+            results[i] = Failed.of(error)
     emissions = aligner.emissions([waveforms[i] for i in targets])
 
-    def align_one(i: int, emission: np.ndarray) -> Alignment | Failed:
+    def locate_one(i: int, emission: np.ndarray) -> LocatedTranscript | Failed:
         try:
-            return _align_one(waveforms[i], targets[i], emission, aligner, thresholds)
+            target = targets[i]
+            if target.transcript.optional:
+                target = drop_optional(target.transcript, emission, aligner)
+            return _locate_one(waveforms[i], target, emission, aligner, thresholds)
         except UserError as error:
-            return Failed(str(error))
+            return Failed.of(error)
 
     with ThreadPoolExecutor(viterbi.count_cores()) as pool:  # the paths release the GIL
-        results.update(zip(targets, pool.map(align_one, targets, emissions), strict=True))
+        results.update(zip(targets, pool.map(locate_one, targets, emissions), strict=True))
     return [results[i] for i in range(len(waveforms))]
 
 
-def _why_unusable(waveform: np.ndarray) -> str | None:
+def _why_unusable(waveform: np.ndarray) -> Failed | None:
     """Why a waveform (n,) cannot be aligned with any transcript; None if it can."""
     if len(waveform) < _MIN_SECONDS * SAMPLE_RATE:
-        return f"{len(waveform) / SAMPLE_RATE * 1000:.0f} ms of audio are too short"
+        milliseconds = f"{len(waveform) / SAMPLE_RATE * 1000:.0f} ms"
+        return Failed(f"{milliseconds} of audio are too short", Problem.TOO_SHORT)
     peak = np.abs(waveform).max()
     if not np.isfinite(peak):
-        return "the audio holds NaN or infinite samples"
+        return Failed("the audio holds NaN or infinite samples", Problem.UNREADABLE_AUDIO)
     if peak < _MIN_PEAK:
-        return f"the audio is silent: nothing in it is over {_MIN_PEAK} of full scale"
+        silent = f"the audio is silent: nothing in it is over {_MIN_PEAK} of full scale"
+        return Failed(silent, Problem.SILENT)
     return None
 
 
-def _align_one(
+def _locate_one(
     waveform: np.ndarray,
     target: Target,
     emission: np.ndarray,
     aligner: Aligner,
     thresholds: Thresholds,
-) -> Alignment:
-    """Align a waveform (n,), by its emission (T, V); raises UserError where no path exists."""
+) -> LocatedTranscript:
+    """The path through a waveform (n,), by its emission (T, V); raises UserError where none is."""
     greedy = emission.argmax(axis=1).astype(np.int32)
     path = find_best_path(target, emission, aligner)
-    path, unspoken = drop_unspoken(path, emission, greedy, aligner, thresholds)
+    path, unspoken, fit = drop_unspoken(path, emission, greedy, aligner, thresholds)
     energy = measure_energy(waveform, thresholds)
-    lag = estimate_lag(energy, *find_first_words(path, frame_seconds(aligner)))
     acoustics = Acoustics(
         aligner=aligner.name,
         greedy=greedy,
         blank=aligner.blank,
         frame_seconds=frame_seconds(aligner),
-        lag=aligner.lag if lag is None else lag,
+        lag=0.0,
         energy=energy,
         duration=len(waveform) / SAMPLE_RATE,
     )
-    return _time(path, unspoken, acoustics)
+    edges = path_edges(path, energy, frame_seconds(aligner))
+    return LocatedTranscript(path, unspoken, fit, acoustics, edges)
 
 
-def _time(path: BestPath, unspoken: tuple[Unspoken, ...], acoustics: Acoustics) -> Alignment:
-    """Turn the frames of a path into the times of words and tokens."""
-    target, spans = path.target, path.spans
-    frame, lag, duration = acoustics.frame_seconds, acoustics.lag, acoustics.duration
-    starts = np.clip(spans.start * frame - lag, 0, duration).tolist()
-    ends = np.clip(spans.end * frame - lag, 0, duration).tolist()
+def set_times(located: LocatedTranscript, lag: Lag) -> Alignment:
+    """Turn the frames of a path into the times of words and tokens, `lag` earlier."""
+    acoustics = replace(located.acoustics, lag=lag.seconds)
+    target, spans, unspoken = located.path.target, located.path.spans, located.unspoken
+    frame, duration = acoustics.frame_seconds, acoustics.duration
+    starts = np.clip(spans.start * frame - lag.seconds, 0, duration).tolist()
+    ends = np.clip(spans.end * frame - lag.seconds, 0, duration).tolist()
 
     tokens: list[Timed] = []
     words: list[Timed] = []
@@ -186,8 +241,11 @@ def _time(path: BestPath, unspoken: tuple[Unspoken, ...], acoustics: Acoustics) 
         token_ids=np.concatenate([np.array(word.ids, np.int32) for word in target.words]),
         token_ranges=tuple(token_ranges),
         unspoken=unspoken_of,
+        fit=located.fit,
         stars=stars,
         acoustics=acoustics,
+        lag=lag,
+        edges=located.edges,
     )
 
 
@@ -218,6 +276,9 @@ def _set_ends(
             moved.append(replace(word, start=moment, end=moment))
         else:
             latest = min(next_start, word.end + _MAX_WIDENING, star)
-            end = energy.word_end(word.end, latest) if latest > word.end else word.end
+            latest = acoustics.next_speech(word.end, latest)
+            end = word.end
+            if latest > word.end:
+                end = energy.word_end(word.start, word.end, latest, next_start)
             moved.append(replace(word, end=end))
     return moved

@@ -5,7 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 from khmer_aligned import aligners, audio
-from khmer_aligned.alignment.align import Alignment, align
+from khmer_aligned.alignment import calibration
+from khmer_aligned.alignment.align import Alignment, locate, set_times
+from khmer_aligned.alignment.lag import (
+    MAX_DIFFERENCE,
+    Edges,
+    Lag,
+    count,
+    differing_lag,
+    estimate_lag,
+)
 from khmer_aligned.alignment.thresholds import DEFAULT, Thresholds
 from khmer_aligned.errors import Failed, UserError
 from khmer_aligned.recordings.transcripts import read_transcript
@@ -28,15 +37,54 @@ def align_file(
 
     recording: any format that FFmpeg reads, of any length; transcript: UTF-8 text. aligner: `mms`,
     or a CTC model of transformers by folder or Hub id. lag: seconds by which the aligner's tokens
-    come late, used where the recording has too few pauses to measure it.
+    come late; by default the figure that `khmer-aligned calibrate` keeps for it, else what this
+    recording tells, else 0. `alignment.lag` says which, `describe_lag` in words.
 
     `exports.render` writes the alignment as a file, `find_doubts` says where not to trust it.
     Raises UserError for a file that cannot be read or aligned.
     """
     waveform = audio.load(Path(recording), name=str(recording))
-    text = Transcript.from_text(read_transcript(Path(transcript)))
-    model = aligners.load(aligner, lag=lag)
-    (result,) = align([waveform], [text], model, thresholds)
-    if isinstance(result, Failed):
-        raise UserError(f"{recording} with {transcript}: {result.reason}")
-    return result
+    text = Transcript.from_text(read_transcript(Path(transcript)).text)
+    model = aligners.load(aligner)
+    (located,) = locate([waveform], [text], model, thresholds)
+    if isinstance(located, Failed):
+        raise UserError(f"{recording} with {transcript}: {located.reason}")
+    return set_times(located, _choose_lag(lag, model.name, located.edges))
+
+
+def _choose_lag(given: float | None, aligner: str, edges: Edges) -> Lag:
+    if given is not None:
+        return Lag(given, "given")
+    return calibration.read_lag(aligner) or Lag.of(estimate_lag([edges]), "measured")
+
+
+def describe_lag(alignment: Alignment, aligner: str) -> list[str]:
+    """Lines for the screen: the lag that was subtracted, where it is from, and what is in doubt.
+
+    aligner: as the user named it.
+    """
+    lag = alignment.lag
+    milliseconds, evidence = f"{lag.seconds * 1000:.0f} ms", count(lag.edges, "edge") + " of speech"
+    lines = {
+        "given": [f"lag of the aligner: {milliseconds}, as given"],
+        "kept": [
+            f"lag of the aligner: {milliseconds}, kept from a calibration on {evidence} in "
+            + count(lag.recordings, "recording")
+        ],
+        "measured": [
+            f"lag of the aligner: {milliseconds}, measured on this recording alone ({evidence}); "
+            f"over more recordings: khmer-aligned calibrate {aligner} SOURCE"
+        ],
+        "none": [
+            f"lag of the aligner: unknown, {milliseconds} taken: {evidence} in this recording are "
+            "too little, and none is kept for this aligner",
+            "  times may come some 0.2 s late; give --lag, or measure it once over more recordings "
+            f"with: khmer-aligned calibrate {aligner} SOURCE",
+        ],
+    }[lag.source]
+    if (own := differing_lag(alignment.edges, lag.seconds)) is not None:
+        lines.append(
+            f"  this recording tells {own * 1000:.0f} ms, more than {MAX_DIFFERENCE * 1000:.0f} ms "
+            f"from it; {milliseconds} were taken: check some times by ear"
+        )
+    return lines

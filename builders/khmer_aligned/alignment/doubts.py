@@ -7,15 +7,19 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import groupby
 
-import numpy as np
-
 from khmer_aligned.alignment.align import Alignment
+from khmer_aligned.alignment.misfit import Misfit
 from khmer_aligned.alignment.thresholds import Thresholds
 from khmer_aligned.text import Span
 
-WORST_TOKENS = 15  # about a second of speech
 UNSPOKEN = "not spoken where the transcript has it"
+UNREAD = "written and not read aloud"
 UNTRANSCRIBED = "speech that is not in the transcript"
+MISFIT = "the audio fits other text as well"
+WORST_MISFIT = "the audio fits other text as well in one place"
+NOT_UNDERSTOOD = (
+    "the aligner does not understand this voice or room well enough to tell right from wrong text"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +34,7 @@ class Doubt:
 
 def find_doubts(alignment: Alignment, thresholds: Thresholds) -> list[Doubt]:
     """The doubtful stretches of an alignment, by time: words that cannot be spelled, unspoken
-    phrases, low scores, and speech without text."""
+    phrases, text that hardly fits, and speech without text."""
     doubts = [
         Doubt(word.span, word.start, word.end, "the aligner cannot spell it")
         for word, (lo, hi), phrase in zip(
@@ -38,11 +42,18 @@ def find_doubts(alignment: Alignment, thresholds: Thresholds) -> list[Doubt]:
         )
         if lo == hi and phrase is None
     ]
+    misfits = [_why_misfit(alignment, k, thresholds) for k in range(len(alignment.words))]
     unspoken = _doubt_runs(alignment, lambda k: alignment.unspoken[k] is not None, UNSPOKEN)
     doubts += [replace(doubt, end=doubt.start) for doubt in unspoken]
-    low = _low_words(alignment, thresholds.min_worst_score)
-    doubts += _doubt_runs(alignment, low.__getitem__, "low alignment score")
+    for reason in (MISFIT, WORST_MISFIT, NOT_UNDERSTOOD):
+        doubtful = [misfit == reason for misfit in misfits]
+        doubts += _doubt_runs(alignment, doubtful.__getitem__, reason)
     starts = [word.start for word in alignment.words]
+    places = [word.span[0] for word in alignment.words]
+    for unread in alignment.transcript.omitted:
+        k = bisect_left(places, unread.span[0])
+        moment = starts[k] if k < len(starts) else alignment.acoustics.duration
+        doubts.append(Doubt(unread.span, moment, moment, f"{UNREAD}: {unread.kind}"))
     for start, end in alignment.stars.tolist():
         speech = alignment.acoustics.energy.speech_seconds(start, end)
         if speech > thresholds.max_untranscribed:
@@ -53,10 +64,15 @@ def find_doubts(alignment: Alignment, thresholds: Thresholds) -> list[Doubt]:
     return sorted(doubts, key=lambda doubt: (doubt.start, doubt.end))
 
 
-def running_mean(scores: np.ndarray) -> np.ndarray:
-    """The mean of each `WORST_TOKENS` scores in a row; of all (n,) where they are fewer."""
-    window = min(WORST_TOKENS, len(scores))
-    return np.convolve(scores, np.full(window, 1 / window), mode="valid")
+def why_misfit(
+    misfit: Misfit, limit: float, understood: bool, thresholds: Thresholds
+) -> str | None:
+    """Why text with this misfit is not trusted in a recording; None if it is."""
+    if misfit.mean > limit:
+        return MISFIT if understood else NOT_UNDERSTOOD
+    if misfit.worst > limit + thresholds.worst_margin:
+        return WORST_MISFIT
+    return None
 
 
 def _doubt_runs(
@@ -70,11 +86,9 @@ def _doubt_runs(
             yield Doubt(span, run[0].start, run[-1].end, reason)
 
 
-def _low_words(alignment: Alignment, min_worst_score: float) -> list[bool]:
-    """Whether each word has a token in a run of `WORST_TOKENS` whose mean score is too low."""
-    scores = np.array([token.score for token in alignment.tokens])
-    means = running_mean(scores)
-    low = np.zeros(len(scores), bool)
-    for start in np.flatnonzero(means < min_worst_score):
-        low[start : start + len(scores) - len(means) + 1] = True
-    return [bool(low[lo:hi].any()) for lo, hi in alignment.token_ranges]
+def _why_misfit(alignment: Alignment, k: int, thresholds: Thresholds) -> str | None:
+    """Why the phrase of word k is not trusted, if it is not."""
+    fit = alignment.fit
+    if alignment.unspoken[k] is not None:
+        return None
+    return why_misfit(fit.worst_of(alignment.words[k].span), fit.limit, fit.understood, thresholds)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
@@ -14,6 +14,7 @@ from praatio.utilities.constants import Interval
 
 from khmer_aligned.alignment.align import Alignment, Timed
 from khmer_aligned.alignment.doubts import find_doubts
+from khmer_aligned.alignment.lag import recording_lag
 from khmer_aligned.alignment.thresholds import DEFAULT, Thresholds
 from khmer_aligned.subtitles import Cue, render_subtitles
 from khmer_aligned.text import Break
@@ -94,6 +95,7 @@ def _render_json(alignment: Alignment, audio: str, thresholds: Thresholds) -> st
         "audio": audio,
         "duration": round(alignment.acoustics.duration, _DECIMALS),
         "aligner": alignment.acoustics.aligner,
+        "lag": _lag_row(alignment),
         "words": [as_row(word) for word in alignment.words],
         "tokens": [as_row(token) for token in alignment.tokens],
         "rejected": [
@@ -109,10 +111,23 @@ def _render_json(alignment: Alignment, audio: str, thresholds: Thresholds) -> st
     return json.dumps(whole, ensure_ascii=False, indent=1) + "\n"
 
 
+def _lag_row(alignment: Alignment) -> dict[str, Any]:
+    """The lag and its evidence; `this_recording`: what it tells by itself, where that is clear."""
+    own = recording_lag(alignment.edges)
+    return {
+        **asdict(alignment.lag),
+        "this_recording": None if own is None else round(own, _DECIMALS),
+    }
+
+
 def _render_textgrid(units: list[Timed], duration: float, level: Level) -> str:
-    entries = [Interval(unit.start, unit.end, unit.text) for unit in units]
-    grid = textgrid.Textgrid(0, duration)
-    grid.addTier(textgrid.IntervalTier(f"{level}s", entries, 0, duration))
+    entries = [
+        Interval(round(unit.start, _DECIMALS), round(unit.end, _DECIMALS), unit.text)
+        for unit in units
+    ]
+    last = max([duration, *(entry.end for entry in entries)])  # rounded up, it may lie behind
+    grid = textgrid.Textgrid(0, last)
+    grid.addTier(textgrid.IntervalTier(f"{level}s", entries, 0, last))
     with TemporaryDirectory() as folder:  # praatio writes files only
         path = Path(folder) / "alignment.TextGrid"
         grid.save(str(path), format="long_textgrid", includeBlankSpaces=True)

@@ -11,6 +11,7 @@ import numpy as np
 
 from khmer_aligned.aligners.base import Aligner, Tokens
 from khmer_aligned.errors import UserError
+from khmer_aligned.schema import Problem
 from khmer_aligned.text import Break, Span, Transcript
 
 _NO_TOKENS = Tokens((), (), ())
@@ -50,14 +51,20 @@ def make_target(transcript: Transcript, aligner: Aligner, omitted: Sequence[Span
     words = [aligner.tokens(word) for word in transcript.words]
     if not any(word.ids for word in words):
         if not transcript.raw.strip(_INVISIBLE):
-            raise UserError("the transcript is empty")
-        raise UserError(f"the transcript holds nothing that {aligner.name} can spell")
+            raise UserError(Problem.EMPTY_TRANSCRIPT)
+        raise UserError(
+            f"the transcript holds nothing that {aligner.name} can spell",
+            category=Problem.UNSPELLABLE,
+        )
     star = star_id(aligner)
     ids, stars = [star], [0]
     ranges: list[tuple[int, int]] = []
     for k, word in enumerate(transcript.words):
         if span_index(omitted, word.span[0]) is not None:
             words[k] = _NO_TOKENS
+            if stars[-1] != len(ids) - 1:
+                stars.append(len(ids))
+                ids.append(star)
             ranges.append((stars[-1], stars[-1] + 1))
             continue
         spelled = words[k].ids or (star,)

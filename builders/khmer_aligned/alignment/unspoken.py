@@ -1,14 +1,14 @@
 """Phrases of a transcript that were not spoken where they stand: found, and left out.
 
 Forced alignment puts every token somewhere. A phrase that was never spoken takes its frames from
-its neighbours, and all of them end up beside their speech. Such a phrase shows by the distance
-between its tokens and the greedy tokens of its frames. It is taken out of the target, put back if
-it finds its place once the phrases around it are out, and the rest is aligned anew.
+its neighbours, and all of them end up beside their speech. Such a phrase shows by its misfit. It
+is taken out of the target, put back if it finds its place once the phrases around it are out, and
+the rest is aligned anew.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -19,13 +19,14 @@ from rapidfuzz.distance import Levenshtein
 
 from khmer_aligned.aligners.base import Aligner
 from khmer_aligned.alignment import viterbi
+from khmer_aligned.alignment.misfit import NO_MISFIT, Misfit, measure_misfit
 from khmer_aligned.alignment.readings import BestPath, find_best_path
+from khmer_aligned.alignment.strays import pull_in_strays
 from khmer_aligned.alignment.target import Target, make_target, star_id
 from khmer_aligned.alignment.thresholds import Thresholds
 from khmer_aligned.errors import UserError
 from khmer_aligned.text import Break, Span
 
-_SHORT = 30  # tokens; a shorter phrase is unspoken only with a low score
 _MIN_TOKENS = 15  # a shorter phrase is judged with the next one of its sentence
 _ROUNDS = 3
 
@@ -37,6 +38,45 @@ class Unspoken:
     span: Span  # raw
     score: float  # mean probability of its tokens where they had been aligned
     distance: float  # edits to the greedy tokens there, per token
+    misfit: float
+
+
+class PhraseFit(NamedTuple):
+    """How well a phrase that was not dropped fits its audio."""
+
+    span: Span  # raw
+    misfit: Misfit
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """How well a transcript fits its recording.
+
+    phrases: in order, those that were not dropped
+    median: the median misfit of all phrases before any was dropped
+    limit: the misfit over which text of this recording is not trusted
+    understood: whether the aligner can tell right from wrong text here
+    """
+
+    phrases: tuple[PhraseFit, ...]
+    median: float
+    limit: float
+    understood: bool
+
+    def worst_of(self, span: Span) -> Misfit:
+        """The highest figures of the phrases that a raw span has a part in."""
+        first = bisect_right(self.phrases, span[0], key=lambda phrase: phrase.span[1])
+        last = bisect_left(self.phrases, span[1], key=lambda phrase: phrase.span[0])
+        misfits = [phrase.misfit for phrase in self.phrases[first:last]] or [NO_MISFIT]
+        return Misfit(max(misfit.mean for misfit in misfits), max(m.worst for m in misfits))
+
+
+class Spoken(NamedTuple):
+    """The path of what was spoken of a transcript, what was not, and how well the rest fits."""
+
+    path: BestPath
+    unspoken: tuple[Unspoken, ...]
+    fit: Fit
 
 
 def drop_unspoken(
@@ -45,48 +85,51 @@ def drop_unspoken(
     greedy: np.ndarray,
     aligner: Aligner,
     thresholds: Thresholds,
-) -> tuple[BestPath, tuple[Unspoken, ...]]:
-    """The path of a transcript without its unspoken phrases, and these phrases in order.
+) -> Spoken:
+    """Leave out the unspoken phrases of a transcript, which come back in order.
 
     emission: float32 (T, V), with its most probable tokens `greedy`, int32 (T,).
 
-    A transcript that is wrong everywhere keeps its path, and so does a recording whose voice the
-    aligner hardly understands: their clips are judged by score alone. Raises UserError where the
-    rest cannot be aligned.
+    Where more than half of the phrases fit badly there is nothing to go by, and none is dropped:
+    clips are then judged one by one. Raises UserError where the rest cannot be aligned.
     """
+    path = pull_in_strays(path, emission, aligner)
     search = _Search(path, emission, greedy, aligner, thresholds)
     for _ in range(_ROUNDS):
         target = search.next_target(path)
         if target is None:
             break
-        path = find_best_path(target, emission, aligner)
-    return path, tuple(search.unspoken[k] for k in sorted(search.unspoken))
+        path = pull_in_strays(find_best_path(target, emission, aligner), emission, aligner)
+    unspoken = tuple(search.unspoken[k] for k in sorted(search.unspoken))
+    return Spoken(path, unspoken, search.fit(path))
+
+
+def misfit_limit(median: float, most: float, thresholds: Thresholds) -> float:
+    """The misfit over which text is not trusted in a recording whose phrases have this median:
+    `most`, or less where the aligner understands the recording well. Nothing is trusted where half
+    of the phrases count as unspoken: the text is another's."""
+    if median > thresholds.unspoken_misfit:
+        return 0.0
+    return min(most, max(thresholds.sure_misfit, median + thresholds.misfit_margin))
 
 
 class _Comparison(NamedTuple):
     """A phrase compared with the greedy tokens of its frames."""
 
-    edits: int
     tokens: int
     score: float
-
-    @property
-    def distance(self) -> float:
-        return self.edits / max(1, self.tokens)
+    distance: float
+    misfit: Misfit
 
 
 class _Round(NamedTuple):
     """The path of one round, the whole transcript's target, and the tokens [first, last) of each
-    phrase in both; they move from round to round when a number is read otherwise.
-
-    limit: the distance over which a phrase counts as unspoken.
-    """
+    phrase in both; they move from round to round when a number is read otherwise."""
 
     path: BestPath
     path_ranges: list[tuple[int, int]]
     whole: Target
     whole_ranges: list[tuple[int, int]]
-    limit: float
 
 
 class _Surroundings(NamedTuple):
@@ -124,35 +167,52 @@ class _Search:
         self._aligner, self._thresholds = aligner, thresholds
         self._put_back: set[int] = set()  # each once, or it could go in and out for ever
         self.unspoken: dict[int, Unspoken] = {}
+        misfits = [comparison.misfit.mean for comparison in self._compare_phrases(path).values()]
+        self._median = float(np.median(misfits))
+        self._limit = misfit_limit(self._median, thresholds.unspoken_misfit, thresholds)
+
+    def fit(self, path: BestPath) -> Fit:
+        """How well the phrases of a path fit."""
+        phrases = tuple(
+            PhraseFit(self._phrases[k], comparison.misfit)
+            for k, comparison in self._compare_phrases(path).items()
+        )
+        thresholds = self._thresholds
+        limit = misfit_limit(self._median, thresholds.max_misfit, thresholds)
+        return Fit(phrases, self._median, limit, self._median <= thresholds.max_median_misfit)
 
     def next_target(self, path: BestPath) -> Target | None:
         """The target without the phrases that `path` shows to be unspoken; None if it shows none.
 
         Phrases that are out already and next to new ones are tried again.
         """
-        path_ranges = self._token_ranges(path.target)
-        compared = {
-            k: self._compare(self._greedy, path.target.ids, path.spans, *path_ranges[k])
-            for k in range(len(self._phrases))
-            if k not in self.unspoken
-        }
-        compared = {k: comparison for k, comparison in compared.items() if comparison.tokens}
-        median = float(np.median([comparison.distance for comparison in compared.values()]))
-        limit = max(self._thresholds.unspoken_distance, median + self._thresholds.unspoken_margin)
-        wrong = {k: c for k, c in compared.items() if self._is_unspoken(c, limit)}
-        all_wrong = len(wrong) == len(compared)
-        if not wrong or all_wrong or median > self._thresholds.max_median_distance:
+        compared = self._compare_phrases(path)
+        wrong = {k: c for k, c in compared.items() if c.misfit.mean > self._limit}
+        if not wrong or 2 * len(wrong) > len(compared):
             return None
+        path_ranges = self._token_ranges(path.target)
         for k, comparison in wrong.items():
             span = self._phrases[k]
-            self.unspoken[k] = Unspoken(span, comparison.score, comparison.distance)
+            self.unspoken[k] = Unspoken(
+                span, comparison.score, comparison.distance, comparison.misfit.mean
+            )
         whole = make_target(path.target.transcript, self._aligner)
-        this_round = _Round(path, path_ranges, whole, self._token_ranges(whole), limit)
+        this_round = _Round(path, path_ranges, whole, self._token_ranges(whole))
         for run in _runs(sorted(self.unspoken)):
             if not wrong.keys().isdisjoint(run):
                 self._put_back_fitting(run, this_round)
         omitted = [self._phrases[k] for k in sorted(self.unspoken)]
         return make_target(path.target.transcript, self._aligner, omitted)
+
+    def _compare_phrases(self, path: BestPath) -> dict[int, _Comparison]:
+        """The comparison of each phrase that is in a path and has tokens."""
+        ranges = self._token_ranges(path.target)
+        compared = {
+            k: self._compare(self._emission, self._greedy, path.target.ids, path.spans, *ranges[k])
+            for k in range(len(self._phrases))
+            if k not in self.unspoken
+        }
+        return {k: comparison for k, comparison in compared.items() if comparison}
 
     def _token_ranges(self, target: Target) -> list[tuple[int, int]]:
         """The tokens [first, last) of each phrase in the ids of a target."""
@@ -163,27 +223,34 @@ class _Search:
         ]
 
     def _compare(
-        self, greedy: np.ndarray, ids: np.ndarray, spans: viterbi.Spans, lo: int, hi: int
-    ) -> _Comparison:
-        """Compare ids[lo:hi], aligned at `spans`, with the greedy tokens (T,) of their frames.
+        self,
+        emission: np.ndarray,
+        greedy: np.ndarray,
+        ids: np.ndarray,
+        spans: viterbi.Spans,
+        lo: int,
+        hi: int,
+    ) -> _Comparison | None:
+        """Compare ids[lo:hi], aligned at `spans`, with an emission (T, V) and its greedy tokens
+        (T,); None where they are stars only.
 
         Stars and their frames are left out on both sides.
         """
         is_star = ids[lo:hi] == self._star
-        expected = ids[lo:hi][~is_star].tolist()
-        start, end = spans.start[lo], spans.end[hi - 1]
+        expected = ids[lo:hi][~is_star]
+        if not len(expected):
+            return None
+        start, end = int(spans.start[lo]), int(spans.end[hi - 1])
         frames = greedy[start:end].copy()
         for star in lo + np.flatnonzero(is_star):
             frames[spans.start[star] - start : spans.end[star] - start] = self._blank
         actual = viterbi.collapse(frames, self._blank).tolist()
-        score = float(spans.score[lo:hi][~is_star].mean()) if expected else 0.0
-        return _Comparison(Levenshtein.distance(expected, actual), len(expected), score)
-
-    def _is_unspoken(self, comparison: _Comparison, limit: float) -> bool:
-        """Whether a phrase has over `limit` edits per token plus one and, if short, a low score."""
-        if comparison.edits <= limit * comparison.tokens + 1:
-            return False
-        return comparison.tokens >= _SHORT or comparison.score < self._thresholds.unspoken_score
+        return _Comparison(
+            len(expected),
+            float(spans.score[lo:hi][~is_star].mean()),
+            Levenshtein.distance(expected.tolist(), actual) / len(expected),
+            measure_misfit(emission, expected, self._blank, start, end),
+        )
 
     def _put_back_fitting(self, run: list[int], this_round: _Round) -> None:
         """Put back phrases of a run of neighbours that are out: those that fit between the phrases
@@ -224,8 +291,8 @@ class _Search:
         spans = viterbi.merge(local, ids)
         lo, hi = len(around.before), len(around.before) + len(phrase)
         greedy = self._greedy[around.start : around.end]
-        comparison = self._compare(greedy, ids, spans, lo, hi)
-        if self._is_unspoken(comparison, this_round.limit):
+        comparison = self._compare(emission, greedy, ids, spans, lo, hi)
+        if comparison is None or comparison.misfit.mean > self._limit:
             return None
         return _Fit(k, int(spans.start[lo]), int(spans.end[hi - 1]), comparison.tokens)
 

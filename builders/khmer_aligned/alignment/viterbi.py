@@ -17,6 +17,7 @@ from numba import njit
 
 from khmer_aligned.alignment.trellis import CHUNK, ROWS, Row, Trellis, absolute, keep, strip, trace
 from khmer_aligned.errors import UserError
+from khmer_aligned.schema import Problem
 
 # Nats below the best token of a frame at which a star takes it. Joined Khmer sentences, one in
 # six not transcribed: as many word starts right at 0.1 as at 2.0, fewer from 3.0 on. A simulated
@@ -87,7 +88,8 @@ def align(
     if frames < count + repeats:
         raise UserError(
             f"{frames} frames cannot hold {count} tokens with {repeats} repeats, which need "
-            f"{count + repeats}: the transcript is too long for the audio, or the audio was cut"
+            f"{count + repeats}: the transcript is too long for the audio, or the audio was cut",
+            category=Problem.TOO_LONG,
         )
     if threads is None:
         threads = count_cores() if frames * count >= THREADED_CELLS else 1
@@ -188,7 +190,8 @@ def _find_path(trellis: Trellis, threads: int) -> Path:
     if not (tokens[0] if in_token else gaps[-1]) > -np.inf:
         raise UserError(
             f"no path of {count} tokens through {frames} frames has a probability above zero: "
-            "log_probs are -infinity where a token has to be"
+            "log_probs are -infinity where a token has to be",
+            category=Problem.TOO_LONG,
         )
     position, log_probs = np.empty(frames, np.int32), np.empty(frames, np.float32)
     pair, end = count - 1 if in_token else count, frames

@@ -18,6 +18,9 @@ from khmer_aligned.schema import MAX_CLIP_SAMPLES, SAMPLE_RATE
 from khmer_aligned.text import Break
 
 PADDING = 0.25  # seconds of quiet kept at each end
+# In noise the path walks through speech without text on blanks, and not on a star: there the greedy
+# tokens tell that there is some.
+_TOKENS_A_SECOND = 12
 
 _WEAKNESS = {  # what a cut at each kind of break costs, in clips
     Break.PARAGRAPH: 0.0,
@@ -112,7 +115,13 @@ def _find_places(alignment: Alignment, samples: int, thresholds: Thresholds) -> 
             continue
         between = stars[(stars[:, 1] > before.end) & (stars[:, 0] < after.start)]
         untranscribed = sum(energy.speech_seconds(start, end) for start, end in between)
-        must = apart or gap > thresholds.max_pause or untranscribed > thresholds.max_untranscribed
+        spoken = len(alignment.acoustics.greedy_tokens(before.end, after.start))
+        must = (
+            apart
+            or gap > thresholds.max_pause
+            or untranscribed > thresholds.max_untranscribed
+            or spoken > thresholds.max_untranscribed * _TOKENS_A_SECOND
+        )
         moment = energy.quietest_moment(before.end, after.start)
         places.append(_Place(k, round(moment * SAMPLE_RATE), strength, must))
     places.append(_Place(len(words), samples, Break.PARAGRAPH, True))

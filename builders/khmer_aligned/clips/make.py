@@ -15,13 +15,15 @@ from datasets import Features, Value
 from khmer_aligned import aligners, audio
 from khmer_aligned.aligners.base import Aligner
 from khmer_aligned.alignment import align
-from khmer_aligned.alignment.doubts import UNTRANSCRIBED
+from khmer_aligned.alignment.doubts import UNREAD, UNTRANSCRIBED
+from khmer_aligned.alignment.lag import differing_lag
 from khmer_aligned.alignment.thresholds import Thresholds
 from khmer_aligned.clips import cut, quality
+from khmer_aligned.clips.cues import find_far_cues
 from khmer_aligned.clips.labels import LabelCounter
 from khmer_aligned.errors import Failed, UserError
-from khmer_aligned.schema import CLIP_FEATURES, SAMPLE_RATE, Clip, Rejection, Word
-from khmer_aligned.text import Transcript
+from khmer_aligned.schema import CLIP_FEATURES, SAMPLE_RATE, Clip, Cue, Rejection, Word
+from khmer_aligned.text import Transcript, Unread
 
 # A row of the result is a clip, or a rejection (as JSON) and no clip.
 OUTCOME_FEATURES = Features(
@@ -34,8 +36,12 @@ OUTCOME_FEATURES = Features(
         "characters": Value("int64"),
         "recording_samples": Value("int64"),
         "recording_characters": Value("int64"),
+        # On the first row of a recording that tells another lag than the aligner's: that, as JSON.
+        "differing_lag": Value("string"),
     }
 )
+
+FAR_FROM_CAPTION = "spoken far from the time of its caption"
 
 # Characters of transcript that go through the model at once: about seven minutes.
 _GROUP_CHARACTERS = 5_000
@@ -50,13 +56,16 @@ class MakeClips:
     The models are loaded at the first call, in the process that makes it, and never pickled: the
     fingerprint of `Dataset.map` is a hash of the configuration alone. A result depends on its
     recording and the configuration, not on the batch.
+
+    lag: seconds that the aligner's tokens come late
     """
 
     aligner: str
     tokenizer: str
     max_labels: int
-    lag: float | None
+    lag: float
     thresholds: Thresholds
+    track: int = 1
     _models: tuple[Aligner, LabelCounter] | None = field(default=None, repr=False)
 
     def __getstate__(self) -> Row:
@@ -75,13 +84,13 @@ class MakeClips:
         # Decoding runs ahead, and of two groups one is aligned and cut while the other has the
         # model: decoders, models and paths release the GIL.
         with ThreadPoolExecutor() as decoders, ThreadPoolExecutor(2) as groups:
-            decoded = [decoders.submit(_load, row) for row in rows]
+            decoded = [decoders.submit(load_waveform, row, self.track) for row in rows]
             outcomes = [row for group in groups.map(make_group, _group(rows)) for row in group]
         return {name: [outcome.get(name) for outcome in outcomes] for name in OUTCOME_FEATURES}
 
     def _load_models(self, rank: int | None) -> tuple[Aligner, LabelCounter]:
         if self._models is None:
-            aligner = aligners.load(self.aligner, rank=rank, lag=self.lag)
+            aligner = aligners.load(self.aligner, rank=rank)
             self._models = aligner, LabelCounter(self.tokenizer)
         return self._models
 
@@ -95,22 +104,31 @@ class MakeClips:
         """The clips and rejections of a group of recordings."""
         decoded = {i: w for i, w in enumerate(waveforms) if not isinstance(w, Failed)}
         transcripts = [Transcript.from_text(rows[i]["text"]) for i in decoded]
-        results = align.align(list(decoded.values()), transcripts, aligner, self.thresholds)
+        results = align.align(
+            list(decoded.values()), transcripts, aligner, lag=self.lag, thresholds=self.thresholds
+        )
         alignments = dict(zip(decoded, results, strict=True))
 
         outcomes: list[Row] = []
         for i, (row, waveform) in enumerate(zip(rows, waveforms, strict=True)):
             if isinstance(waveform, Failed):
-                samples, made = 0, [_reject_recording(row, 0, waveform.reason)]
+                samples, made = 0, [_reject_recording(row, 0, waveform)]
             else:
                 samples, alignment = len(waveform), alignments[i]
                 if isinstance(alignment, Failed):
-                    made = [_reject_recording(row, samples, alignment.reason)]
+                    made = [_reject_recording(row, samples, alignment)]
                 else:
                     made = list(self._cut_and_judge(row, waveform, alignment, count_labels))
+                    made[0] |= {"differing_lag": self._differing_lag(row, alignment)}
             made[0] |= {"recording_samples": samples, "recording_characters": len(row["text"])}
             outcomes.extend(made)
         return outcomes
+
+    def _differing_lag(self, row: Row, alignment: align.Alignment) -> str | None:
+        seconds = differing_lag(alignment.edges, self.lag)
+        if seconds is None:
+            return None
+        return json.dumps({"recording": row["id"], "seconds": round(seconds, 3)})
 
     def _cut_and_judge(
         self,
@@ -121,23 +139,38 @@ class MakeClips:
     ) -> Iterator[Row]:
         """The pieces of one recording and the quiet between them, in order."""
         transcript = alignment.transcript
+        far_cues = find_far_cues(alignment, [Cue(**cue) for cue in row["cues"] or ()])
         pieces = cut.cut(alignment, len(waveform), count_labels, self.max_labels, self.thresholds)
         number = last_sample = 0
         for piece in pieces:
             figures = quality.measure(alignment, piece)
             verdict = quality.judge(figures, self.thresholds)
             raw_start, raw_end = transcript.slice_raw(piece.first, piece.last)
+            far = [cue for cue in far_cues if cue.span[0] < raw_end and raw_start < cue.span[1]]
+            if verdict is True and far:
+                verdict = False, FAR_FROM_CAPTION
+            unread: list[Row] = []
             if verdict is True:
                 lo, hi = piece.start, piece.end
+                unread = [
+                    _reject_unread(row, hi, phrase, transcript.raw)
+                    for phrase in transcript.omitted
+                    if raw_start <= phrase.span[0] and phrase.span[1] <= raw_end
+                ]
                 clip = _clip(row, waveform, alignment, piece, number, figures.score)
                 outcome = asdict(clip) | {"audio": {"bytes": clip.audio, "path": f"{clip.id}.flac"}}
                 number += 1
             else:
                 lo, hi = piece.region
                 text = transcript.raw[raw_start:raw_end]
-                outcome = _reject(row, lo, hi, text, verdict[1], figures.as_row())
+                details = figures.as_row()
+                if far:
+                    details["seconds_from_caption"] = round(far[0].seconds, 2)
+                outcome = _reject(row, lo, hi, text, verdict[1], details)
             yield from self._reject_gap(row, alignment, last_sample, lo)
-            yield outcome | {"samples": hi - lo, "characters": raw_end - raw_start}
+            characters = raw_end - raw_start - sum(each["characters"] for each in unread)
+            yield outcome | {"samples": hi - lo, "characters": characters}
+            yield from unread
             last_sample = hi
         yield from self._reject_gap(row, alignment, last_sample, len(waveform))
 
@@ -163,15 +196,15 @@ def _group(rows: list[Row]) -> list[slice]:
     return groups
 
 
-def _load(row: Row) -> np.ndarray | Failed:
+def load_waveform(row: Row, track: int = 1) -> np.ndarray | Failed:
     """The waveform of a recording, or why there is none."""
     if row["problem"]:
-        return Failed(row["problem"])
+        return Failed(row["detail"], row["problem"])
     source = row["audio"]["bytes"] or Path(row["audio"]["path"])
     try:
-        return audio.load(source, name=row["path"], start=row["start"], end=row["end"])
+        return audio.load(source, name=row["path"], start=row["start"], end=row["end"], track=track)
     except UserError as error:
-        return Failed(str(error))
+        return Failed.of(error)
 
 
 def _clip(
@@ -219,11 +252,19 @@ def _reject(row: Row, lo: int, hi: int, text: str, reason: str, figures: Row) ->
     }
 
 
-def _reject_recording(row: Row, samples: int, reason: str) -> Row:
+def _reject_unread(row: Row, sample: int, phrase: Unread, raw: str) -> Row:
+    """A phrase in a clip's text that was not read aloud; it takes no audio."""
+    text = raw[slice(*phrase.span)]
+    return _reject(row, sample, sample, text, UNREAD, {"kind": phrase.kind})
+
+
+def _reject_recording(row: Row, samples: int, failed: Failed) -> Row:
     """A whole recording that cannot be aligned; it has no times where nothing was decoded."""
+    reason = failed.category or failed.reason
+    figures = {"path": row["path"], "detail": failed.reason}
     if samples:
-        return _reject(row, 0, samples, row["text"], reason, {"path": row["path"]})
-    rejection = Rejection(row["recording"], None, None, row["text"], reason, {"path": row["path"]})
+        return _reject(row, 0, samples, row["text"], reason, figures)
+    rejection = Rejection(row["recording"], None, None, row["text"], reason, figures)
     return {
         "rejection": json.dumps(rejection.as_row(), ensure_ascii=False),
         "samples": 0,

@@ -1,7 +1,7 @@
 """The quality of a piece: its figures, and the verdict on them, with the reason of a rejection.
 
-Forced alignment finds a path through a wrong text, too. What tells is how probable the path is,
-where it is worst, and how far the aligner's greedy tokens are from those of the text.
+Forced alignment finds a path through a wrong text, too. What tells is the misfit of the text, over
+whole phrases and where it is worst.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ import numpy as np
 from rapidfuzz.distance import Levenshtein
 
 from khmer_aligned.alignment.align import Alignment
-from khmer_aligned.alignment.doubts import UNSPOKEN, running_mean
+from khmer_aligned.alignment.doubts import UNSPOKEN, why_misfit
+from khmer_aligned.alignment.misfit import Misfit
 from khmer_aligned.alignment.thresholds import Thresholds
 from khmer_aligned.clips.cut import Piece
 from khmer_aligned.schema import SAMPLE_RATE
@@ -27,15 +28,18 @@ class Figures:
 
     seconds: float
     score: float  # mean probability of the tokens
-    worst: float  # lowest mean over `doubts.WORST_TOKENS` tokens in a row
     distance: float  # edits from the greedy tokens to the transcript's, per token
+    misfit: float  # of its worst phrase
+    worst: float  # misfit of the worst `misfit.WORST_TOKENS` tokens in a row
+    limit: float  # over which a misfit is too high in this recording
+    understood: bool  # whether the aligner can tell right from wrong text in this recording
     star: float  # share of the seconds that untranscribed audio takes
     unspelled: float  # share of words without a token
     rate: float  # spoken characters a second
     longest: float  # seconds of the longest token
     labels: int  # of Whisper
     fits: bool  # within the budget of labels and seconds
-    unspoken: bool = False  # then score, worst and distance are of where it had been aligned
+    unspoken: bool = False  # then score, distance and misfit are of where it had been aligned
 
     def as_row(self) -> dict[str, float]:
         return {name: round(value, 4) for name, value in asdict(self).items()}
@@ -52,11 +56,15 @@ def measure(alignment: Alignment, piece: Piece) -> Figures:
     greedy = alignment.acoustics.greedy_tokens(start, end)
     stars = np.clip(alignment.stars, start, end)
     characters = sum(len(word.text) for word in words)
+    misfit = alignment.fit.worst_of(alignment.transcript.slice_raw(piece.first, piece.last))
     figures = Figures(
         seconds=end - start,
         score=float(scores.mean()),
-        worst=float(running_mean(scores).min()),
         distance=Levenshtein.distance(expected, greedy) / max(1, len(expected)),
+        misfit=misfit.mean,
+        worst=misfit.worst,
+        limit=alignment.fit.limit,
+        understood=alignment.fit.understood,
         star=float((stars[:, 1] - stars[:, 0]).sum()) / max(end - start, 1e-3),
         unspelled=sum(first == last for first, last in ranges) / len(words),
         rate=characters / max(words[-1].end - words[0].start, 1e-3),
@@ -70,8 +78,8 @@ def measure(alignment: Alignment, piece: Piece) -> Figures:
     return replace(
         figures,
         score=float(np.mean([phrase.score for phrase in phrases])),
-        worst=min(phrase.score for phrase in phrases),
         distance=float(np.mean([phrase.distance for phrase in phrases])),
+        misfit=max(phrase.misfit for phrase in phrases),
         unspelled=0.0,
         rate=0.0,
         unspoken=True,
@@ -88,12 +96,11 @@ def judge(figures: Figures, thresholds: Thresholds) -> Verdict:
         return False, "holds words that the aligner cannot spell"
     if not thresholds.min_rate <= figures.rate <= thresholds.max_rate:
         return False, "text too long or too short for its audio"
+    misfit = Misfit(figures.misfit, figures.worst)
+    if reason := why_misfit(misfit, figures.limit, figures.understood, thresholds):
+        return False, reason
     if figures.distance > thresholds.max_distance:
         return False, "the aligner hears something else"
-    if figures.score < thresholds.min_score:
-        return False, "low alignment score"
-    if figures.worst < thresholds.min_worst_score:
-        return False, "low alignment score in one place"
     if not figures.fits:
         return False, "no pause to cut at within the budget of labels and seconds"
     return True

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,8 @@ from khmer_aligned.clips.make import MakeClips
 from khmer_aligned.dataset.card import describe_splits, render_card, render_tasks
 from khmer_aligned.dataset.config import BuildConfig
 from khmer_aligned.dataset.join import join_shards
-from khmer_aligned.dataset.plan import Plan, divide, make_plan, read_recordings, source_splits
+from khmer_aligned.dataset.lag import settle_lag
+from khmer_aligned.dataset.plan import Plan, divide, group, make_plan, read_recordings
 from khmer_aligned.dataset.report import Report, sum_tallies, summary
 from khmer_aligned.dataset.rights import write_rights
 from khmer_aligned.dataset.shards import align_shard
@@ -29,6 +31,7 @@ from khmer_aligned.hub.cards import check_licence, set_licence, set_title
 
 _RECORD = "build.json"
 _WORK = ".work"
+_SHARD = "aligned-"
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ def build(
 
     source: a folder of recordings with their .txt, a folder with metadata.csv, .tsv or .jsonl, or
     a dataset with an audio and a text column, by folder or Hub id. options: fields of BuildConfig
-    or of its Thresholds that differ from `config`, as in `build(source, out, min_score=0.5)`.
+    or of its Thresholds that differ from `config`, as in `build(source, out, max_misfit=0.5)`.
     licence, title: of the card; of a folder that is finished, they replace those it has.
 
     A folder that holds another build or other files is never overwritten. Raises UserError for
@@ -83,7 +86,11 @@ def build(
     LabelCounter(plan.config.tokenizer)
     work = _work_folder(out, plan.key)
     with lock_folder(work):
-        report = _run(plan, work, out)
+        try:
+            report = _run(plan, work, out)
+        except BaseException:
+            _leave_free(out, work)
+            raise
         write_whole(out / "eval.yaml", render_tasks(report))
         write_whole(out / "README.md", render_card(report, licence, title))
         write_whole(out / _RECORD, json.dumps(report, ensure_ascii=False, indent=2))
@@ -95,18 +102,24 @@ def _run(plan: Plan, work: Path, out: Path) -> Report:
     """Write clips and rejections into `out`; `work` keeps the shards that are aligned."""
     cache, config = work / "cache", plan.config
     recordings = read_recordings(plan.corpus, cache)
-    splits_of_source = source_splits(recordings)
+    grouping = group(recordings)
+    lag = settle_lag(plan, recordings, work)
     make_clips = MakeClips(
-        config.aligner, config.tokenizer, config.max_labels, config.lag, config.thresholds
+        config.aligner,
+        config.tokenizer,
+        config.max_labels,
+        lag["seconds"],
+        config.thresholds,
+        config.track,
     )
     shards = divide(recordings)
-    paths = [work / f"aligned-{i:05d}.parquet" for i in range(len(shards))]
+    paths = [work / f"{_SHARD}{i:05d}.parquet" for i in range(len(shards))]
     tallies = [
         align_shard(shard, path, make_clips, f"Aligning shard {i}/{len(shards)}")
         for i, (shard, path) in enumerate(zip(shards, paths, strict=True), start=1)
     ]
     totals = sum_tallies(tallies)
-    sizes = join_shards(paths, splits_of_source, config.seed, out, cache)
+    sizes = join_shards(paths, grouping, config.seed, out, cache)
     lines = [line + "\n" for tally in tallies for line in tally.rejections]
     write_whole(out / "rejected.jsonl", "".join(lines))
     return {
@@ -116,11 +129,13 @@ def _run(plan: Plan, work: Path, out: Path) -> Report:
         "versions": plan.identity["versions"],
         "aligner_licence": aligners.licence(config.aligner),
         "balance": totals["balance"],
+        "recordings": totals["recordings"],
         "rejected": totals["rejected"],
         "splits": sizes,
         "statistics": measure(out),
         "rights": write_rights(recordings, out),
         "files": file_sums(out),
+        "lag": {**lag, "differing": [item for tally in tallies for item in tally.differing]},
     }
 
 
@@ -163,3 +178,12 @@ def _work_folder(out: Path, key: str) -> Path:
     work.mkdir(exist_ok=True)
     write_whole(work / "key", key)
     return work
+
+
+def _leave_free(out: Path, work: Path) -> None:
+    """Remove what a build made that failed before its first shard was aligned."""
+    if not any(work.glob(f"{_SHARD}*.json")):
+        shutil.rmtree(work, ignore_errors=True)
+        for folder in (out / "data", out):
+            with suppress(OSError):  # not empty
+                folder.rmdir()

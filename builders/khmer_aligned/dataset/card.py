@@ -11,7 +11,7 @@ from datasets.info import DatasetInfosDict
 from datasets.utils.metadata import MetadataConfigs
 from huggingface_hub import DatasetCard, DatasetCardData
 
-from khmer_aligned.dataset.report import Report, reasons_by_seconds
+from khmer_aligned.dataset.report import Report, describe_lag, reasons_by_seconds
 from khmer_aligned.dataset.rights import describe_rights
 from khmer_aligned.dataset.statistics import SplitStatistics, Statistics
 from khmer_aligned.hub.cards import escape, licence_sentence
@@ -163,6 +163,7 @@ def _body(report: Report) -> dict[str, Any]:
         ],
         "version": report["versions"].get("khmer-aligned", ""),
         "aligner": escape(config["aligner"]),
+        "lag": describe_lag(report["lag"]),
         "max_labels": config["max_labels"],
         "tokenizer": escape(config["tokenizer"]),
         "balance": _balance_rows(report),
@@ -198,6 +199,7 @@ def _bars(statistics: Statistics, name: Literal["durations", "scores"], labels: 
 
 def _balance_rows(report: Report) -> list[dict[str, str]]:
     audio, text = report["balance"]["samples"], report["balance"]["characters"]
+    recordings = report["recordings"]
 
     def minutes(samples: int) -> str:
         return f"{samples / SAMPLE_RATE / 60:,.2f}"
@@ -214,6 +216,12 @@ def _balance_rows(report: Report) -> list[dict[str, str]]:
             "total": f"{text['in']:,}",
             "clips": f"{text['clips']:,}",
             "rejected": f"{text['rejected']:,}",
+        },
+        {
+            "name": "recordings, and those whose audio could not be read",
+            "total": f"{recordings['in']:,}",
+            "clips": "",
+            "rejected": f"{recordings['unread']:,}",
         },
     ]
 

@@ -33,8 +33,12 @@ class BuildConfig:
     )
     lag: float | None = option(
         None,
-        "Seconds that the aligner's tokens come late, for recordings with too few pauses to tell.",
+        "Seconds that the aligner's tokens come late, a constant of the model; by default it is "
+        "measured on the recordings, else the figure that `calibrate` keeps.",
         formerly="--offset",
+    )
+    track: int = option(
+        1, "Which audio track is read of a file that has several, as a video may.", at_least=1
     )
     seed: int = option(0, "Decides which speakers or recordings are held out.")
     thresholds: Thresholds = field(default_factory=Thresholds)

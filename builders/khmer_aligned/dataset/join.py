@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import datasets
 
 from khmer_aligned.dataset import split
 from khmer_aligned.dataset.parquet import uncompressed_size, write_parquet
+from khmer_aligned.dataset.plan import Grouping
 from khmer_aligned.dataset.report import SplitSize
 from khmer_aligned.schema import CLIP_FEATURES, SPLITS
 
@@ -18,17 +19,17 @@ _FILE_SECONDS = 3 * 3600  # of audio in a published file: about 200 MB
 
 
 def join_shards(
-    shards: Sequence[Path], source_splits: Mapping[str, str], seed: int, out: Path, cache: Path
+    shards: Sequence[Path], grouping: Grouping, seed: int, out: Path, cache: Path
 ) -> dict[str, SplitSize]:
     """Write out/data/SPLIT-*.parquet from the shards' files; returns the size of each split.
 
-    Splits are made of what became clips, so that none of them is empty. source_splits: the split
-    of each recording that the source put into one. cache: a folder for `datasets`' own files.
+    Splits are made of what became clips, so that none of them is empty. cache: a folder for
+    `datasets`' own files.
     """
     clips = datasets.Dataset.from_parquet(
         [str(path) for path in shards], features=CLIP_FEATURES, cache_dir=str(cache)
     )
-    split_of = _split_recordings(clips, source_splits, seed)
+    split_of = _split_recordings(clips, grouping, seed)
     labels = [split_of[recording] for recording in clips["recording"]]
     sizes = {}
     for name in SPLITS:
@@ -38,21 +39,16 @@ def join_shards(
     return sizes
 
 
-def _split_recordings(
-    clips: datasets.Dataset, source_splits: Mapping[str, str], seed: int
-) -> dict[str, str]:
+def _split_recordings(clips: datasets.Dataset, grouping: Grouping, seed: int) -> dict[str, str]:
     """The split of each recording, by the seconds of its clips."""
     seconds: Counter[str] = Counter()
-    speaker_of: dict[str, str | None] = {}
-    columns = (clips[c][:] for c in ("recording", "speaker", "duration"))
-    for recording, speaker, duration in zip(*columns, strict=True):
-        speaker_of[recording] = speaker
+    for recording, duration in zip(clips["recording"][:], clips["duration"][:], strict=True):
         seconds[recording] += duration
     names = sorted(seconds)
     labels = split.assign(
-        split.groups_of(names, [speaker_of[name] for name in names]),
+        [grouping.group_of[name] for name in names],
         [round(seconds[name]) for name in names],
-        [source_splits.get(name) for name in names],
+        [grouping.source_splits.get(name) for name in names],
         seed,
     )
     return dict(zip(names, labels, strict=True))

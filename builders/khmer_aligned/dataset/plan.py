@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import datasets
+from datasets.exceptions import DatasetGenerationError
 
 from khmer_aligned import aligners
 from khmer_aligned.dataset import split
@@ -59,21 +60,45 @@ def make_plan(source: str, config: BuildConfig) -> Plan:
 def read_recordings(corpus: sources.Corpus, cache: Path) -> datasets.Dataset:
     """The rows of RECORDING_FEATURES of a corpus; `cache` keeps them for a build that goes on."""
     builder = Recordings(cache_dir=str(cache), source=corpus.name, corpus=corpus)
-    builder.download_and_prepare()
+    try:
+        builder.download_and_prepare()
+    except DatasetGenerationError as error:
+        cause = error.__cause__
+        if isinstance(cause, UserError) or (isinstance(cause, OSError) and cause.errno):
+            raise cause from None
+        raise
+    except OSError as error:
+        if error.errno:
+            raise
+        raise UserError(f"{corpus.name}: {error}") from error  # a disk that `datasets` finds full
     recordings = builder.as_dataset(split="recordings")
     if len(recordings) == 0:
         raise UserError(f"{corpus.name}: holds no recording")
     return recordings
 
 
-def source_splits(recordings: datasets.Dataset) -> dict[str, str]:
-    """The split of each recording that the source put into one, by the recording's name.
+@dataclass(frozen=True)
+class Grouping:
+    """By the name of each recording: its group, which stays in one split, and the source's split.
 
-    Raises UserError where the source puts recordings of one speaker into two splits.
+    source_splits: of the recordings that the source put into one.
     """
-    names, speakers, splits = (recordings[c][:] for c in ("recording", "speaker", "split"))
-    split.assign(split.groups_of(names, speakers), [1] * len(names), splits)
-    return {name: label for name, label in zip(names, splits, strict=True) if label}
+
+    group_of: dict[str, str]
+    source_splits: dict[str, str]
+
+
+def group(recordings: datasets.Dataset) -> Grouping:
+    """What decides the splits of the recordings.
+
+    Raises UserError where the source puts one group into two splits.
+    """
+    columns = ("recording", "speaker", "content", "split")
+    names, speakers, contents, splits = (recordings[column][:] for column in columns)
+    group_of = split.find_groups(names, speakers, contents)
+    split.assign([group_of[name] for name in names], [1] * len(names), splits)
+    source_splits = {name: label for name, label in zip(names, splits, strict=True) if label}
+    return Grouping(group_of, source_splits)
 
 
 def divide(recordings: datasets.Dataset) -> list[datasets.Dataset]:

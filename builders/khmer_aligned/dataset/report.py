@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
+from khmer_aligned.alignment.lag import LagSource, count
 from khmer_aligned.dataset.rights import Rights
 from khmer_aligned.dataset.statistics import Statistics
 from khmer_aligned.errors import UserError
@@ -16,8 +17,10 @@ from khmer_aligned.schema import SAMPLE_RATE
 UNITS = ("samples", "characters")  # of audio, of raw transcript
 
 _SHOWN_REASONS = 10
+_SHOWN_LAGS = 5
 
 Balance = TypedDict("Balance", {"in": int, "clips": int, "rejected": int})
+Recordings = TypedDict("Recordings", {"in": int, "unread": int})
 
 
 class Reason(TypedDict):
@@ -26,6 +29,28 @@ class Reason(TypedDict):
     stretches: int
     seconds: float
     characters: int
+
+
+class DifferingLag(TypedDict):
+    """A recording that tells another lag than the one that was used."""
+
+    recording: str  # its id
+    seconds: float
+
+
+class LagReport(TypedDict):
+    """The lag that was subtracted from all times, its evidence, and who disagrees.
+
+    source: as in `Lag`; splices: the lag by the second witness, where it was asked and tells one
+    """
+
+    seconds: float
+    source: LagSource
+    edges: int
+    recordings: int
+    standard_error: float | None
+    splices: float | None
+    differing: list[DifferingLag]
 
 
 class SplitSize(TypedDict):
@@ -42,6 +67,7 @@ class Totals(TypedDict):
     """What all shards took in, and what became of it."""
 
     balance: dict[str, Balance]  # by the unit
+    recordings: Recordings  # those whose audio could not be read are in no sum of samples
     rejected: dict[str, Reason]  # by the reason
 
 
@@ -57,18 +83,21 @@ class Report(Totals):
     statistics: Statistics
     rights: Rights
     files: dict[str, str]  # the sha256 of each file of clips
+    lag: LagReport
 
 
 @dataclass(frozen=True)
 class Tally:
     """What one shard took in and gave: its counts, and its lines of rejected.jsonl.
 
-    counts: clips, and for each of UNITS what came in (`samples`), what is in clips
-    (`clip_samples`) and what was rejected (`rejected_samples`).
+    counts: clips, recordings, those `unread`, and for each of UNITS what came in (`samples`), what
+    is in clips (`clip_samples`) and what was rejected (`rejected_samples`). differing: recordings
+    that tell another lag than the one that was used.
     """
 
     counts: dict[str, int]
     rejections: list[str]
+    differing: list[DifferingLag]
 
 
 def sum_tallies(tallies: Sequence[Tally]) -> Totals:
@@ -85,7 +114,7 @@ def sum_tallies(tallies: Sequence[Tally]) -> Totals:
         if total[unit] != out:
             raise RuntimeError(f"{total[unit]} {unit} came in and {out} came out: a fault here")
     if total["clips"] == 0:
-        worst = max(reasons, key=lambda reason: reasons[reason]["characters"])
+        worst = max(reasons, key=lambda reason: reasons[reason]["characters"], default="no text")
         raise UserError(f"nothing became a clip; most of the text was rejected for: {worst}")
     return {
         "balance": {
@@ -96,6 +125,7 @@ def sum_tallies(tallies: Sequence[Tally]) -> Totals:
             }
             for unit in UNITS
         },
+        "recordings": {"in": total["recordings"], "unread": total["unread"]},
         "rejected": reasons,
     }
 
@@ -127,6 +157,12 @@ def summary(report: Report) -> str:
         minutes = size["seconds"] / 60
         lines.append(f"{name:<12}{size['recordings']:>11,}{size['clips']:>8,}{minutes:>9,.1f}")
     audio, text = (report["balance"][unit] for unit in UNITS)
+    recordings = report["recordings"]
+    if recordings["unread"]:
+        lines.append(
+            f"{recordings['unread']:,} of {recordings['in']:,} recordings could not be read: their "
+            "audio is in none of these numbers, their text is in those of characters"
+        )
     lines.append(
         f"kept {audio['clips'] / audio['in']:.1%} of {audio['in'] / SAMPLE_RATE / 60:,.1f} minutes "
         f"and {text['clips'] / text['in']:.1%} of {text['in']:,} characters; "
@@ -138,4 +174,30 @@ def summary(report: Report) -> str:
         lines.append(f"{reason['stretches']:>6,} x {minutes:>7,.1f} min  {name}")
     if len(reasons) > _SHOWN_REASONS:
         lines.append(f"{'':>6}   and {len(reasons) - _SHOWN_REASONS} further reasons")
-    return "\n".join(lines)
+    return "\n".join([*lines, *_lag_lines(report["lag"])])
+
+
+def _lag_lines(lag: LagReport) -> list[str]:
+    """The lag, where it is from, and the recordings that tell another one."""
+    lines = [f"lag of the aligner: {describe_lag(lag)}"]
+    if differing := lag["differing"]:
+        shown = [f"{d['recording']} {d['seconds'] * 1000:.0f} ms" for d in differing]
+        more = f" and {len(shown) - _SHOWN_LAGS} more" if len(shown) > _SHOWN_LAGS else ""
+        tells = "tells" if len(shown) == 1 else "tell"
+        lines.append(
+            f"{count(len(shown), 'recording')} {tells} another lag, check the times by ear: "
+            f"{', '.join(shown[:_SHOWN_LAGS])}{more}"
+        )
+    return lines
+
+
+def describe_lag(lag: LagReport) -> str:
+    """The lag of a build and where it is from, in words."""
+    milliseconds = f"{lag['seconds'] * 1000:.0f} ms"
+    evidence = f"{count(lag['edges'], 'edge')} of speech in {count(lag['recordings'], 'recording')}"
+    return {
+        "given": f"{milliseconds}, as given",
+        "measured": f"{milliseconds}, measured on {evidence}",
+        "kept": f"{milliseconds}, kept from an earlier calibration ({evidence})",
+        "none": f"unknown, {milliseconds} taken; {evidence} are too little",
+    }[lag["source"]]

@@ -11,11 +11,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 import datasets
-import torch
 
 from khmer_aligned.clips.make import OUTCOME_FEATURES, MakeClips
 from khmer_aligned.dataset.parquet import write_parquet
 from khmer_aligned.dataset.report import UNITS, Tally
+from khmer_aligned.device import count_gpus
 from khmer_aligned.files import write_whole
 from khmer_aligned.schema import CLIP_FEATURES
 
@@ -34,7 +34,7 @@ def align_shard(
     record = path.with_suffix(".json")
     if path.is_file() and record.is_file():
         return Tally(**json.loads(record.read_text(encoding="utf-8")))
-    gpus = torch.cuda.device_count()  # does not initialize CUDA, which could not be forked then
+    gpus = count_gpus()
     outcomes = recordings.map(
         make_clips,
         batched=True,
@@ -48,7 +48,7 @@ def align_shard(
     )
     rejections = outcomes["rejection"][:]
     clips = outcomes.select([i for i, line in enumerate(rejections) if line is None])
-    tally = _count(outcomes, clips, [line for line in rejections if line is not None])
+    tally = _count(outcomes, clips)
     write_parquet(clips.select_columns(list(CLIP_FEATURES)), path)
     write_whole(record, json.dumps(asdict(tally), ensure_ascii=False))
     return tally
@@ -59,10 +59,15 @@ def _batch_size(recordings: datasets.Dataset) -> int:
     return min(_MAX_BATCH, max(1, _BATCH_CHARACTERS * len(recordings) // characters))
 
 
-def _count(outcomes: datasets.Dataset, clips: datasets.Dataset, rejections: list[str]) -> Tally:
-    counts = {"clips": len(clips)}
+def _count(outcomes: datasets.Dataset, clips: datasets.Dataset) -> Tally:
+    sizes = [samples for samples in outcomes["recording_samples"] if samples is not None]
+    counts = {"clips": len(clips), "recordings": len(sizes), "unread": sizes.count(0)}
     for unit in UNITS:
         counts[unit] = sum(count or 0 for count in outcomes[f"recording_{unit}"])
         counts[f"clip_{unit}"] = sum(clips[unit])
         counts[f"rejected_{unit}"] = sum(outcomes[unit]) - sum(clips[unit])
-    return Tally(counts, rejections)
+    rejections, differing = (
+        [line for line in outcomes[column][:] if line is not None]
+        for column in ("rejection", "differing_lag")
+    )
+    return Tally(counts, rejections, [json.loads(line) for line in differing])

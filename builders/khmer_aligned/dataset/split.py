@@ -11,22 +11,55 @@ from khmer_aligned.errors import UserError
 HELD_OUT = {"test": 0.05, "validation": 0.05}  # shares of the whole, by size
 
 
-MIN_SPEAKERS = 3  # one for each split
+MIN_GROUPS = 3  # one for each split
 
 
-def groups_of(recordings: Sequence[str], speakers: Sequence[str | None]) -> list[str]:
-    """What of each recording has to stay in one split: all of its speaker, or the recording.
+def find_groups(
+    recordings: Sequence[str], speakers: Sequence[str | None], contents: Sequence[str | None]
+) -> dict[str, str]:
+    """The group of each recording, by its name: what has to stay in one split.
 
-    By recording where the speaker is not known, and everywhere where there are fewer than
-    MIN_SPEAKERS groups: a split by speaker would leave nothing to validate or to test on.
+    Rows (n,) name a recording, its speaker and a hash of its audio. A group holds all recordings
+    of its speakers and all names of its audio, and is called by the first of its speakers, else
+    by the first of its recordings. Where there are fewer than MIN_GROUPS by speaker, speakers do
+    not count: a split by speaker would leave nothing to validate or to test on.
     """
-    groups = [
-        f"speaker {speaker}" if speaker else f"recording {recording}"
-        for recording, speaker in zip(recordings, speakers, strict=True)
-    ]
-    if len(set(groups)) < MIN_SPEAKERS:
-        return [f"recording {recording}" for recording in recordings]
+    groups = _join(recordings, speakers, contents)
+    if len(set(groups.values())) < MIN_GROUPS:
+        return _join(recordings, [None] * len(speakers), contents)
     return groups
+
+
+def _join(
+    recordings: Sequence[str], speakers: Sequence[str | None], contents: Sequence[str | None]
+) -> dict[str, str]:
+    """The group of each recording, by union-find over its name, its speaker and its audio."""
+    parent: dict[str, str] = {}
+
+    def find(key: str) -> str:
+        while parent.setdefault(key, key) != key:
+            parent[key] = key = parent[parent[key]]
+        return key
+
+    for recording, speaker, content in zip(recordings, speakers, contents, strict=True):
+        keys = [f"recording {recording}"]
+        keys += [f"speaker {speaker}"] if speaker else []
+        keys += [f"audio {content}"] if content else []
+        first = find(keys[0])
+        for key in keys[1:]:
+            parent[find(key)] = first
+    names: dict[str, list[str]] = {}
+    for key in parent:
+        names.setdefault(find(key), []).append(key)
+    # "speaker" sorts behind "recording", and a hash names nothing to a user.
+    name_of = {
+        root: min(keys, key=lambda key: (not key.startswith("speaker "), key))
+        for root, keys in (
+            (root, [key for key in keys if not key.startswith("audio ")])
+            for root, keys in names.items()
+        )
+    }
+    return {name: name_of[find(f"recording {name}")] for name in recordings}
 
 
 def assign(
@@ -37,7 +70,7 @@ def assign(
 ) -> list[str]:
     """The split of each recording, (n,) as the arguments.
 
-    groups: of `groups_of`; all of a group share one split. sizes: how much the recording counts.
+    groups: of `find_groups`; all of a group share one split. sizes: how much the recording counts.
     source_splits: the split that the source put it into. A source that knows more than train is
     followed, and what it leaves open is for training.
 
@@ -53,8 +86,8 @@ def assign(
         size_of[group] += max(1, size)
         if split and split_of.setdefault(group, split) != split:
             raise UserError(
-                f"{group}: the source puts it into {split_of[group]} and into {split}; "
-                "all of a speaker or recording belongs to one split"
+                f"{group}: the source puts it into {split_of[group]} and into {split}; all of a "
+                "speaker belongs to one split, and so does the same audio under several names"
             )
     if set(split_of.values()) <= {"train"}:
         split_of = _hold_out(size_of, seed)

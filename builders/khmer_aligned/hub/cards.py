@@ -15,6 +15,7 @@ _MARKUP = re.compile(r"[\\`*\[\]<>|~&]|(?<!\w)_|_(?!\w)")
 _HEADER = re.compile(r"\A\ufeff?---[ \t]*\r?\n(.*?)^---[ \t]*\r?\n", re.DOTALL | re.MULTILINE)
 _LICENCE = re.compile(r"^license:[^\n]*\n", re.MULTILINE)
 _PRETTY_NAME = re.compile(r"^pretty_name:[^\n]*\n", re.MULTILINE)
+_CITED = re.compile(r"^  title = \{.*\},$", re.MULTILINE)
 _SENTENCE = re.compile(r"^Licence: .*$", re.MULTILINE)
 _REPRODUCED = re.compile(r"^khmer-(?:aligned|whisper) reproduce (\S+)", re.MULTILINE)
 _HEADING = re.compile(r"^# (.*)$", re.MULTILINE)
@@ -105,10 +106,19 @@ def set_licence(text: str, licence: str) -> str:
     return f"---\n{match[1]}{line}---\n{text[match.end() :]}"
 
 
+def without_licence(text: str) -> str:
+    """`text`, a card, without the licence in its header, whose place there tells nothing."""
+    match = _HEADER.match(text)
+    if match is None:
+        return text
+    return f"---\n{_LICENCE.sub('', match[1])}---\n{text[match.end() :]}"
+
+
 def set_title(text: str, title: str) -> str:
-    """`text`, a card, with another title: its first heading, and `pretty_name` in the header."""
+    """`text`, a card, with another title: its heading, its citation, and `pretty_name` above."""
     title = " ".join(title.split())
     text = _HEADING.sub(lambda _: f"# {title}", text, count=1)
+    text = _CITED.sub(lambda _: f"  title = {{{title}}},", text, count=1)
     match = _HEADER.match(text)
     if match is None or not _PRETTY_NAME.search(match[1]):
         return text

@@ -26,7 +26,8 @@ REQUIRED = {
 }
 # Files of work in progress start with a dot or lie in one of these folders, and stay at home.
 PUBLISHED_DOT_NAMES = {".gitattributes", ".eval_results"}
-UNPUBLISHED_FOLDERS = {"checkpoints", "__pycache__"}
+# TensorBoard's files, in `runs`, bear this machine's name.
+UNPUBLISHED_FOLDERS = {"checkpoints", "runs", "__pycache__"}
 # Loading one of these runs whatever code its author put inside.
 PICKLES = (
     "*.pt",

@@ -52,6 +52,7 @@ class Recordings(datasets.GeneratorBasedBuilder):
         corpus = sources.Corpus(self.config.source, self.config.kind, self.config.content)
         for index, recording in enumerate(sources.read(corpus)):
             row = asdict(recording)
+            row["cues"] = [asdict(cue) for cue in recording.cues]
             audio = recording.audio
             if isinstance(audio, bytes):
                 row["audio"] = {"bytes": audio, "path": None}

@@ -2,18 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from khmer_aligned.schema import SPLITS
 
-TEXT_COLUMNS = ("transcription", "sentence", "text")  # the first of these that is there
-SPLIT_NAMES = {name: name for name in SPLITS} | {"dev": "validation", "valid": "validation"}
-
+# Of each, the first that is there.
+FILE_COLUMNS = ("file_name", "path")
+TEXT_COLUMNS = ("transcription", "sentence", "text")
+SPEAKER_COLUMNS = ("speaker", "speaker_id", "client_id")
 LICENCE_COLUMNS = ("licence", "license")
 SOURCE_COLUMNS = ("source",)
+SPLIT_NAMES = {name: name for name in SPLITS} | {
+    "dev": "validation",
+    "valid": "validation",
+    "val": "validation",
+    "eval": "test",
+}
+
+
+def speaker_of(row: Mapping[str, Any]) -> str | None:
+    """The speaker that a row names, if it names one."""
+    return stated(row, SPEAKER_COLUMNS)
 
 
 def stated(row: Mapping[str, Any], columns: Sequence[str]) -> str | None:
     """What the first of these columns that is filled says."""
-    return next((str(row[column]) for column in columns if row.get(column)), None)
+    values = (row.get(column) for column in columns)
+    return next((str(value) for value in values if value not in (None, "")), None)
+
+
+def unused(columns: Iterable[str], used: Iterable[str]) -> list[str]:
+    """The columns that nothing is read from, to be named on the screen."""
+    known = (*TEXT_COLUMNS, *SPEAKER_COLUMNS, *LICENCE_COLUMNS, *SOURCE_COLUMNS)
+    return sorted(set(columns) - {*used, *known})

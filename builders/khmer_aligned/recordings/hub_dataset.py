@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 from typing import Any
 
 import datasets
 
+from khmer_aligned.console import note
 from khmer_aligned.errors import UserError
 from khmer_aligned.hub.resolve import load, resolve
 from khmer_aligned.recordings.columns import (
@@ -15,9 +18,12 @@ from khmer_aligned.recordings.columns import (
     SOURCE_COLUMNS,
     SPLIT_NAMES,
     TEXT_COLUMNS,
+    speaker_of,
     stated,
+    unused,
 )
-from khmer_aligned.schema import Recording
+from khmer_aligned.recordings.folder import is_inside
+from khmer_aligned.schema import Problem, Recording
 
 ENDINGS = (".parquet", ".arrow")  # of the files that it reads beside audio
 
@@ -38,27 +44,57 @@ def read(name: str) -> Iterator[Recording]:
     else:
         loaded = load(resolve(name, "dataset"), name)
     splits = loaded if isinstance(loaded, Mapping) else {"": loaded}
+    ids: set[str] = set()
     for split, rows in splits.items():
         audio_column, text_column = _columns(rows.features, name)
+        if names := unused(rows.column_names, (audio_column,)):
+            note(f"{name} {split}: columns that are not used: {', '.join(names)}")
         for index, row in enumerate(rows.cast_column(audio_column, datasets.Audio(decode=False))):
             audio = row[audio_column] or {}
-            path = audio.get("path")
-            stem = Path(path or f"{split or 'all'}-{index:06d}").stem
-            content = audio.get("bytes")
-            if content is None and path:
-                content = Path(path)
-            yield Recording(
-                id=stem,
-                recording=stem,
-                audio=content,
+            number = f"{split or 'all'}-{index:06d}"
+            id = _name(audio.get("path"), root) or number
+            id = f"{id}-{number}" if id in ids else id
+            ids.add(id)
+            recording = Recording(
+                id=id,
+                recording=id,
+                audio=audio.get("bytes"),
                 text=row[text_column] or "",
-                path=f"{name} {split} row {index}",
-                speaker=str(row["speaker"]) if row.get("speaker") else None,
+                path=f"{split or 'all'} row {index}",
+                speaker=speaker_of(row),
                 split=SPLIT_NAMES.get(split),
-                problem=None if content else "the row holds no audio",
                 licence=stated(row, LICENCE_COLUMNS),
                 source=stated(row, SOURCE_COLUMNS),
             )
+            yield recording if recording.audio else _with_file(recording, audio.get("path"), root)
+
+
+def _with_file(recording: Recording, path: str | None, root: Path) -> Recording:
+    """A recording whose row names a file, which is read in a local dataset's own folder only.
+
+    Whoever publishes a dataset writes these names, and they may be those of any file here.
+    """
+    if not path:
+        detail = f"{recording.path}: the row holds no audio"
+        return replace(recording, problem=Problem.NO_AUDIO, detail=detail)
+    file = root / path
+    if not root.is_dir() or not is_inside(file, root):
+        detail = f"{recording.path}: names a file outside the dataset, which is not read"
+        return replace(recording, problem=Problem.OUTSIDE, detail=detail)
+    return replace(recording, audio=file)
+
+
+def _name(path: str | None, root: Path) -> str | None:
+    """What a row's recording is called: its audio's place in the dataset, without the ending."""
+    if not path:
+        return None
+    file: PurePath = PureWindowsPath(path) if "\\" in path else PurePosixPath(path)
+    if root.is_dir() and is_inside(root / path, root):
+        with suppress(ValueError):
+            file = PurePosixPath((root / path).resolve().relative_to(root.resolve()))
+    if file.is_absolute() or ".." in file.parts or isinstance(file, PureWindowsPath):
+        file = PurePosixPath(file.name)  # the rest would tell of the machine it was made on
+    return file.with_suffix("").as_posix()
 
 
 def _columns(features: Mapping[str, Any], name: str) -> tuple[str, str]:

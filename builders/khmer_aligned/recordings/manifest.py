@@ -1,112 +1,185 @@
 """A folder with a table of its recordings: metadata.csv, metadata.tsv or metadata.jsonl.
 
-Columns: file_name; transcription, sentence or text; optional speaker, split, start, end, licence
-and source.
+Columns: file_name; transcription, sentence or text; optional speaker (speaker_id, client_id),
+split, start, end, licence and source. A table in the folder itself stands for all of it, else each
+folder below may have one of its own, as in `train/metadata.csv`.
 """
 
 from __future__ import annotations
 
-import csv
-import json
-import os
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from khmer_aligned.console import note
 from khmer_aligned.errors import UserError
+from khmer_aligned.recordings import folder
 from khmer_aligned.recordings.columns import (
+    FILE_COLUMNS,
     LICENCE_COLUMNS,
     SOURCE_COLUMNS,
     SPLIT_NAMES,
     TEXT_COLUMNS,
+    speaker_of,
     stated,
+    unused,
 )
-from khmer_aligned.recordings.transcripts import read_transcript
-from khmer_aligned.schema import SPLITS, Recording
+from khmer_aligned.recordings.tables import OVERFLOW, Row, read_rows
+from khmer_aligned.schema import SPLITS, Problem, Recording
 
 MANIFESTS = ("metadata.csv", "metadata.tsv", "metadata.jsonl")
 ENDINGS = MANIFESTS  # of the files that it reads beside audio
 
-_FILE_COLUMNS = ("file_name", "path")
-_LONGEST_FIELD = 1 << 30  # characters; the transcript of an hour is one field
-
-Row = Mapping[str, Any]
+_LONGEST = 1e7  # seconds; no recording is longer
 
 
 def find(root: Path) -> bool:
-    """Whether the folder itself holds a manifest."""
-    return any((root / name).is_file() for name in MANIFESTS)
+    """Whether the folder, or a folder in it, holds a manifest."""
+    return bool(_manifests(root))
 
 
 def read(name: str) -> Iterator[Recording]:
-    """A recording for each row of the folder's manifest."""
+    """A recording for each row of the manifests, then each audio file that no row names."""
     root = Path(name)
-    manifest = next(root / name for name in MANIFESTS if (root / name).is_file())
-    for number, row in enumerate(_rows(manifest), start=1):
-        yield _recording(root, row, f"{manifest.name} row {number}")
+    columns: set[str] = set()
+    named: set[Path] = set()
+    for manifest in _manifests(root):
+        folder.check_inside(manifest, root)
+        table = _Table(root, manifest)
+        for number, row in read_rows(manifest):
+            columns.update(str(column) for column in row if column != OVERFLOW)
+            recording = table.recording(number, row)
+            if isinstance(recording.audio, Path):
+                named.add(recording.audio)
+            yield recording
+    if names := unused(columns, (*FILE_COLUMNS, "split", "start", "end")):
+        note(f"{name}: columns that are not used: {', '.join(names)}")
+    for path in folder.walk(root):
+        if folder.is_audio(path) and path not in named:
+            id = folder.name_of(path, root)
+            where = path.relative_to(root).as_posix()
+            yield Recording(id, id, None, "", where, problem=Problem.UNNAMED)
 
 
-def _rows(manifest: Path) -> Iterator[Row]:
-    text = read_transcript(manifest).removeprefix("\ufeff")
-    if manifest.suffix != ".jsonl":
-        csv.field_size_limit(_LONGEST_FIELD)
-        delimiter = "\t" if manifest.suffix == ".tsv" else ","
-        yield from csv.DictReader(text.splitlines(keepends=True), delimiter=delimiter)
-        return
-    for number, line in enumerate(text.splitlines(), start=1):
-        if line.strip():
-            try:
-                row = json.loads(line)
-            except json.JSONDecodeError as error:
-                raise UserError(f"{manifest}: line {number} is not JSON ({error})") from error
-            yield row if isinstance(row, dict) else {}
+def _manifests(root: Path) -> list[Path]:
+    """The manifest of the folder itself, else those of the folders in it."""
+    for name in MANIFESTS:
+        if (root / name).is_file():
+            return [root / name]
+    first_of: dict[Path, Path] = {}
+    for name in MANIFESTS:
+        for path in sorted(root.rglob(name)):
+            first_of.setdefault(path.parent, path)
+    return sorted(first_of.values())
 
 
-def _recording(root: Path, row: Row, where: str) -> Recording:
-    file_name = next((row[column] for column in _FILE_COLUMNS if row.get(column)), None)
+@dataclass(frozen=True)
+class _Table:
+    """One manifest, whose rows name files in its own folder."""
+
+    root: Path
+    path: Path
+
+    def recording(self, number: int, row: Row) -> Recording:
+        """The recording of the row at a line; what is wrong with the row is its problem."""
+        where = f"{self.path.relative_to(self.root).as_posix()} line {number}"
+        text = next((row[column] for column in TEXT_COLUMNS if row.get(column) is not None), "")
+        recording = Recording(where, where, None, _whole(str(text)), where)
+        try:
+            recording = self._with_audio(recording, row)
+            recording = replace(
+                recording,
+                licence=stated(row, LICENCE_COLUMNS),
+                source=stated(row, SOURCE_COLUMNS),
+            )
+            if speaker := speaker_of(row):
+                recording = replace(recording, speaker=_string(speaker, "speaker"))
+            _check_text(row)
+            return _with_stretch(recording, row)
+        except UserError as error:
+            problem = Problem(error.category)
+            return replace(recording, problem=problem, detail=str(error))
+
+    def _with_audio(self, recording: Recording, row: Row) -> Recording:
+        file_name = next((row[column] for column in FILE_COLUMNS if row.get(column)), None)
+        if file_name is None:
+            raise _bad_row(f"no file name (column {' or '.join(FILE_COLUMNS)})")
+        path = self.path.parent / _string(str(file_name), "file name")
+        if not folder.is_inside(path, self.root):
+            message = f"{path.name}: the name leaves the folder"
+            raise UserError(message, category=Problem.OUTSIDE)
+        try:
+            if not path.is_file():
+                raise UserError(f"{path.name}: no such audio file", category=Problem.NO_AUDIO)
+            # `..`, a link or an absolute name: the recording is called by its place in the folder.
+            path = self.root / path.resolve().relative_to(self.root.resolve())
+        except (OSError, ValueError) as error:
+            raise _bad_row("no file can have this name") from error
+        id = folder.name_of(path, self.root)
+        return replace(
+            recording,
+            id=id,
+            recording=id,
+            audio=path,
+            path=f"{path.relative_to(self.root).as_posix()} ({recording.path})",
+            split=folder.split_of(self.path, self.root),
+        )
+
+
+def _check_text(row: Row) -> None:
+    if row.get(OVERFLOW):
+        raise _bad_row("more fields than the header; put quotes around a text with separators")
     text = next((row[column] for column in TEXT_COLUMNS if row.get(column) is not None), None)
-    if file_name is None:
-        problem = f"no file name (column {' or '.join(_FILE_COLUMNS)})"
-        return Recording(where, where, None, str(text or ""), where, problem=problem)
-    path = root / str(file_name)
-    recording = Recording(
-        id=path.stem,
-        recording=path.stem,
-        audio=path,
-        text=str(text or ""),
-        path=f"{file_name} ({where})",
-        speaker=str(row["speaker"]) if row.get("speaker") else None,
-        licence=stated(row, LICENCE_COLUMNS),
-        source=stated(row, SOURCE_COLUMNS),
-    )
     if text is None:
-        return replace(recording, problem=f"no text (column {', '.join(TEXT_COLUMNS)})")
-    if not Path(os.path.normpath(path)).is_relative_to(os.path.normpath(root)):
-        return replace(recording, audio=None, problem="the name leaves the folder")
-    if not path.is_file():
-        return replace(recording, audio=None, problem="no such audio file")
-    try:
-        return _with_stretch(recording, row)
-    except ValueError as error:
-        return replace(recording, problem=str(error))
+        message = f"no text (column {', '.join(TEXT_COLUMNS)})"
+        raise UserError(message, category=Problem.NO_TRANSCRIPT)
+    if isinstance(text, (dict, list)):
+        raise _bad_row(f"the text is a {type(text).__name__}")
+    _string(str(text), "text")
 
 
 def _with_stretch(recording: Recording, row: Row) -> Recording:
-    """`recording` with the row's split and stretch; ValueError says what is wrong with them."""
+    """`recording` with the row's split and stretch."""
     split = str(row.get("split") or "")
     if split and split not in SPLIT_NAMES:
-        raise ValueError(f"split {split} is none of {', '.join(SPLITS)}")
-    recording = replace(recording, split=SPLIT_NAMES.get(split))
+        raise _bad_row(f"split {_whole(split)} is none of {', '.join(SPLITS)}")
+    if split:
+        recording = replace(recording, split=SPLIT_NAMES[split])
     start, end = _seconds(row, "start"), _seconds(row, "end")
     if start is None and end is None:
         return recording
-    if not 0 <= (start or 0) < (end if end is not None else float("inf")):
-        raise ValueError(f"the stretch from {start} s to {end} s is empty or negative")
+    if not 0 <= (start or 0) < (end if end is not None else _LONGEST):
+        raise _bad_row(f"the stretch from {start} s to {end} s is empty or negative")
     last = "end" if end is None else f"{end:.3f}"
     id = f"{recording.recording}-{start or 0:.3f}-{last}"
     return replace(recording, id=id, start=start, end=end)
 
 
 def _seconds(row: Row, column: str) -> float | None:
-    return None if row.get(column) in (None, "") else float(row[column])
+    value: Any = row.get(column)
+    if value in (None, ""):
+        return None
+    try:
+        seconds = float(value)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise _bad_row(f"the {column} is no number of seconds") from error
+    if not math.isfinite(seconds) or seconds > _LONGEST:
+        raise _bad_row(f"the {column} is no time in a recording")
+    return seconds
+
+
+def _string(text: str, what: str) -> str:
+    if _whole(text) != text:
+        raise _bad_row(f"the {what} holds half of a character (a lone surrogate)")
+    return text
+
+
+def _whole(text: str) -> str:
+    """`text` with a replacement character for each lone surrogate, which UTF-8 cannot hold."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _bad_row(message: str) -> UserError:
+    return UserError(message, category=Problem.BAD_ROW)

@@ -1,4 +1,7 @@
-"""A folder of audio files, each with its transcript beside it: `a.wav` and `a.txt`."""
+"""A folder of audio files, each with its transcript beside it: `a.wav` and `a.txt`.
+
+Folders in it may be splits (`train/`, `test/`) and, below these, speakers.
+"""
 
 from __future__ import annotations
 
@@ -6,47 +9,97 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from khmer_aligned import audio
+from khmer_aligned.console import note
 from khmer_aligned.errors import UserError
-from khmer_aligned.recordings.transcripts import read_transcript
-from khmer_aligned.schema import Recording
+from khmer_aligned.recordings import folder
+from khmer_aligned.recordings.transcripts import PARSERS, read_transcript
+from khmer_aligned.schema import Problem, Recording
 
-ENDINGS = (".txt",)  # of the files that it reads beside audio
+ENDINGS = tuple(PARSERS)  # of the files that it reads beside audio
+
+_ORPHANS = (".txt", ".srt", ".vtt", ".lrc", ".textgrid", ".eaf")  # any program writes .json
+_LANGUAGE = ".km"  # what is fetched with a video is called `a.km.vtt`
 
 
 def find(root: Path) -> bool:
     """Whether the folder, or a folder in it, holds an audio file."""
-    return any(_audio_files(root))
+    return any(folder.is_audio(path) for path in folder.walk(root))
 
 
 def read(name: str) -> Iterator[Recording]:
     """The audio files of a folder and of the folders in it, then transcripts without audio."""
     root = Path(name)
+    files = list(folder.walk(root))
+    audio_files = [path for path in files if folder.is_audio(path)]
+    speakers = folder.speakers_by_folder(audio_files, root)
+    if speakers:
+        note(f"{name}: a folder for each speaker: {len(set(speakers.values()))} speakers")
+    transcripts = _Transcripts(root, files)
     audio_of: dict[Path, Path] = {}
-    for path in _audio_files(root):
-        recording = Recording(path.stem, path.stem, path, "", str(path.relative_to(root)))
-        transcript = path.with_suffix(".txt")
-        if transcript in audio_of:
-            twin = audio_of[transcript].name
-            problem = f"shares {transcript.name} with {twin}; keep one of the two"
-            yield replace(recording, problem=problem)
+    for path in audio_files:
+        id, where = folder.name_of(path, root), path.relative_to(root).as_posix()
+        split, speaker = folder.split_of(path, root), speakers.get(path)
+        recording = Recording(id, id, path, "", where, speaker, split)
+        transcript = transcripts.of(path)
+        if transcript is None:
+            detail = f"no transcript: {path.with_suffix('.txt').name} is missing"
+            yield replace(recording, problem=Problem.NO_TRANSCRIPT, detail=detail)
+        elif transcript in audio_of:
+            detail = f"shares {transcript.name} with {audio_of[transcript].name}; keep one of them"
+            yield replace(recording, problem=Problem.DUPLICATE, detail=detail)
         else:
             audio_of[transcript] = path
-            yield _with_text(recording, transcript)
-    for transcript in sorted(root.rglob("*.txt")):
-        if transcript not in audio_of:
-            stem, path_name = transcript.stem, str(transcript.relative_to(root))
-            recording = _with_text(Recording(stem, stem, None, "", path_name), transcript)
-            missing = "no audio file of this name beside the transcript"
-            yield replace(recording, problem=recording.problem or missing)
+            yield _with_text(recording, transcript, root)
+    for transcript in transcripts.unused(audio_of):
+        id, where = folder.name_of(transcript, root), transcript.relative_to(root).as_posix()
+        recording = _with_text(Recording(id, id, None, "", where), transcript, root)
+        if recording.problem is None:
+            detail = "no audio file of this name beside the transcript"
+            recording = replace(recording, problem=Problem.NO_AUDIO, detail=detail)
+        yield recording
 
 
-def _with_text(recording: Recording, transcript: Path) -> Recording:
+class _Transcripts:
+    """The transcripts of a folder, by the audio files that they are of."""
+
+    def __init__(self, root: Path, files: list[Path]) -> None:
+        self._root, self._files = root, files
+        order = list(PARSERS)
+        self._by_stem: dict[Path, list[Path]] = {}
+        for path in files:
+            if path.suffix.lower() in order:
+                self._by_stem.setdefault(_stem(path), []).append(path)
+        for paths in self._by_stem.values():
+            paths.sort(key=lambda path: (order.index(path.suffix.lower()), path))
+
+    def of(self, audio: Path) -> Path | None:
+        """The transcript of an audio file: the first of its name in the order of PARSERS."""
+        found = self._by_stem.get(audio.with_suffix(""), [])
+        if len(found) > 1:
+            where = audio.relative_to(self._root).as_posix()
+            note(f"{where}: {found[0].name} is read, not {', '.join(p.name for p in found[1:])}")
+        return found[0] if found else None
+
+    def unused(self, used: dict[Path, Path]) -> list[Path]:
+        """Transcripts of a name that no audio file has."""
+        stems = {path.with_suffix("") for path in used.values()}
+        return [
+            path
+            for path in self._files
+            if path.suffix.lower() in _ORPHANS and path not in used and _stem(path) not in stems
+        ]
+
+
+def _stem(transcript: Path) -> Path:
+    plain = transcript.with_suffix("")
+    return plain.with_suffix("") if plain.suffix.lower() == _LANGUAGE else plain
+
+
+def _with_text(recording: Recording, transcript: Path, root: Path) -> Recording:
     try:
-        return replace(recording, text=read_transcript(transcript))
+        folder.check_inside(transcript, root)
+        text, cues = read_transcript(transcript)
     except UserError as error:
-        return replace(recording, problem=str(error))
-
-
-def _audio_files(root: Path) -> Iterator[Path]:
-    return (path for path in sorted(root.rglob("*")) if path.suffix.lower() in audio.SUFFIXES)
+        problem = Problem(error.category)
+        return replace(recording, problem=problem, detail=str(error))
+    return replace(recording, text=text, cues=cues)

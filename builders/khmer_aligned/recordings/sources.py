@@ -13,11 +13,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from khmer_aligned import audio
+from khmer_aligned.console import note
 from khmer_aligned.errors import UserError
 from khmer_aligned.hub.resolve import resolve
-from khmer_aligned.recordings import hub_dataset, manifest, pairs
-from khmer_aligned.schema import Recording
+from khmer_aligned.recordings import folder, hub_dataset, manifest, pairs
+from khmer_aligned.schema import Problem, Recording
+
+_SHOWN_TWINS = 5
 
 
 class Source(NamedTuple):
@@ -64,24 +66,51 @@ def find(name: str) -> Corpus:
 
 
 def read(corpus: Corpus) -> Iterator[Recording]:
-    """The recordings of a corpus, in a fixed order, ids unique."""
+    """The recordings of a corpus, in a fixed order, ids unique, each with its audio's hash.
+
+    An audio file that a link puts into the folder from elsewhere is not read.
+    """
+    root = Path(corpus.name)
     first_of: dict[str, str] = {}
+    name_of: dict[str, str] = {}  # of a hash
+    twins: list[str] = []
     for recording in SOURCES[corpus.kind].read(corpus.name):
         if first := first_of.get(recording.id):
-            problem = f"duplicate id {recording.id}: {first} has it; rename one"
-            yield replace(recording, problem=recording.problem or problem)
-        else:
-            first_of[recording.id] = recording.path
-            yield recording
+            detail = f"{recording.path}: {first} is called {recording.id}, too; rename one"
+            recording = _with_problem(recording, Problem.DUPLICATE, detail)
+        first_of.setdefault(recording.id, recording.path)
+        audio = recording.audio
+        if isinstance(audio, Path) and not folder.is_inside(audio, root):
+            detail = f"{recording.path}: is a link that leaves the folder; put the file there"
+            recording = _with_problem(replace(recording, audio=None), Problem.OUTSIDE, detail)
+        elif audio is not None:
+            content = _sha256(audio)
+            name = name_of.setdefault(content, recording.recording)
+            if name != recording.recording:
+                twins.append(f"{recording.recording} is {name}")
+            recording = replace(recording, content=content)
+        yield recording
+    if twins:
+        shown = "; ".join(twins[:_SHOWN_TWINS]) + ("; ..." if len(twins) > _SHOWN_TWINS else "")
+        note(f"{corpus.name}: {len(twins)} times the same audio under another name: {shown}")
+
+
+def _with_problem(recording: Recording, problem: Problem, detail: str) -> Recording:
+    return recording if recording.problem else replace(recording, problem=problem, detail=detail)
+
+
+def _sha256(audio: Path | bytes) -> str:
+    if isinstance(audio, bytes):
+        return hashlib.sha256(audio).hexdigest()
+    with audio.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _folder_sha256(root: Path, source: Source) -> str:
     """One hash over the names and contents of all files that the source may read."""
     digest = hashlib.sha256()
     for path in sorted(root.rglob("*")):
-        is_read = path.suffix.lower() in audio.SUFFIXES or path.name.endswith(source.endings)
-        if path.is_file() and is_read:
-            with path.open("rb") as file:
-                content = hashlib.file_digest(file, "sha256").hexdigest()
-            digest.update(f"{path.relative_to(root)}\0{content}\n".encode())
+        is_read = folder.is_audio(path) or path.name.lower().endswith(source.endings)
+        if is_read and path.is_file():
+            digest.update(f"{path.relative_to(root)}\0{_sha256(path)}\n".encode())
     return digest.hexdigest()

@@ -4,7 +4,7 @@ from khmer_aligned.text.breaks import Break
 from khmer_aligned.text.normalize import NORMALIZER_VERSION, normalize
 from khmer_aligned.text.scoring import scoring_form
 from khmer_aligned.text.spans import Span
-from khmer_aligned.text.transcript import Ambiguity, SpokenWord, Transcript
+from khmer_aligned.text.transcript import Ambiguity, SpokenWord, Transcript, Unread
 from khmer_aligned.text.verbalize import readings, verbalize
 from khmer_aligned.text.words import SEGMENTER, words
 
@@ -16,6 +16,7 @@ __all__ = [
     "Span",
     "SpokenWord",
     "Transcript",
+    "Unread",
     "normalize",
     "readings",
     "scoring_form",

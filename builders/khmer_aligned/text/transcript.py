@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from bisect import bisect_right
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
@@ -11,9 +13,10 @@ from typing import NamedTuple
 from khmer_aligned.text.breaks import Break, find_breaks
 from khmer_aligned.text.normalize import normalize_with_spans
 from khmer_aligned.text.numbers import Reading
+from khmer_aligned.text.optional import find_optional
 from khmer_aligned.text.romanize import romanize
-from khmer_aligned.text.spans import Span, TextWithSpans, rewrite
-from khmer_aligned.text.verbalize import find_expressions, join
+from khmer_aligned.text.spans import Edit, Span, TextWithSpans, rewrite
+from khmer_aligned.text.verbalize import Expression, find_expressions, join, verbalize
 from khmer_aligned.text.words import segment
 
 
@@ -33,6 +36,15 @@ class SpokenWord:
     def is_star(self) -> bool:
         """Whether this is a symbol or an emoji: it keeps its place, but has no letter to align."""
         return not self.romanized
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A phrase that may not be read aloud, or was not: a stage direction, an address, markup."""
+
+    span: Span  # raw
+    kind: str
+    silent: bool  # nobody can speak it
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +70,9 @@ class _Bounds(NamedTuple):
 class Transcript:
     """A text at every level, from the raw characters to the words that are aligned.
 
+    optional: the phrases that may be left out, of which the text holds words; the audio decides.
+    omitted: those that are left out: neither words nor the written form have them.
+
     Slots: a word's slot starts where the word starts (or at the bullet, the opening bracket or
     the quote before it) and ends where the next one's starts, so trailing punctuation and space
     belong to the word before, and whatever precedes the first word to the first. Of the words of
@@ -69,26 +84,52 @@ class Transcript:
     spoken: str
     words: tuple[SpokenWord, ...]
     ambiguities: tuple[Ambiguity, ...]
+    optional: tuple[Unread, ...]
+    omitted: tuple[Unread, ...]
     _bounds: _Bounds
+    _edits: tuple[Edit, ...]  # of the canonical text where phrases are left out
 
     @classmethod
-    def from_text(cls, raw: str, chosen: Mapping[Span, int] | None = None) -> Transcript:
-        """Read `raw`; `chosen` maps the raw span of an ambiguity to the reading to use there."""
-        return _Builder(raw, chosen or {}).build()
+    def from_text(
+        cls,
+        raw: str,
+        chosen: Mapping[Span, int] | None = None,
+        omitted: Collection[Span] = (),
+    ) -> Transcript:
+        """Read `raw`; `chosen` maps the raw span of an ambiguity to the reading to use there.
+
+        omitted: raw spans of optional phrases to leave out.
+        """
+        return _Builder(raw, chosen or {}, omitted).build()
 
     def reread(self, chosen: Mapping[Span, int]) -> Transcript:
         """The same text with other readings: raw span of an ambiguity -> index of its reading."""
         kept = {ambiguity.span: ambiguity.chosen for ambiguity in self.ambiguities}
-        return Transcript.from_text(self.raw, {**kept, **chosen})
+        return Transcript.from_text(
+            self.raw, {**kept, **chosen}, [phrase.span for phrase in self.omitted]
+        )
+
+    def omit(self, phrases: Collection[Span]) -> Transcript:
+        """The same text without some more of its optional phrases, by their raw spans."""
+        omitted = {*phrases, *(phrase.span for phrase in self.omitted)}
+        return Transcript.from_text(self.raw, omitted=omitted) if phrases else self
 
     def slice_raw(self, i: int, j: int) -> Span:
         """Raw span of `words[i:j]`; slices tile the raw text, and (0, n) is all of it."""
         return _slice(self._bounds.raw, i, j)
 
     def written(self, i: int, j: int) -> str:
-        """The written form of `words[i:j]`: an exact slice of the canonical text, stripped."""
+        """The written form of `words[i:j]`: an exact slice of the canonical text, stripped.
+
+        What is left out of the words is left out here, too.
+        """
         start, end = _slice(self._bounds.canonical, i, j)
-        return self.canonical[start:end].strip()
+        edits = [edit for edit in self._edits if start <= edit[0] and edit[1] <= end]
+        if not edits:
+            return self.canonical[start:end].strip()
+        shifted = [(first - start, last - start, text) for first, last, text in edits]
+        rewritten = rewrite(self.canonical[start:end], shifted).text
+        return _SPACES.sub(lambda match: "\n" if "\n" in match[0] else " ", rewritten).strip()
 
     def spoken_text(self, i: int, j: int) -> str:
         """The spoken form of `words[i:j]`: an exact slice of the spoken text, stripped."""
@@ -109,6 +150,7 @@ class _Word(NamedTuple):
     expression: int | None  # index of the expression it is read from
 
 
+_SPACES = re.compile(r"[ \n]{2,}")
 _OPENING = frozenset("([{«‹“‘<「『")
 _BULLETS = frozenset("-*•·●○■□▪▶► ")  # before the first word of a line
 
@@ -116,10 +158,11 @@ _BULLETS = frozenset("-*•·●○■□▪▶► ")  # before the first word o
 class _Builder:
     """Builds one Transcript."""
 
-    def __init__(self, raw: str, chosen: Mapping[Span, int]):
+    def __init__(self, raw: str, chosen: Mapping[Span, int], omitted: Collection[Span]):
         self.raw = raw
         self.canonical = normalize_with_spans(raw)
-        self.expressions = find_expressions(self.canonical.text)
+        self._find_optional(omitted)
+        self.expressions = self._without_omitted(find_expressions(self.canonical.text))
         self.raw_spans = [self.canonical.locate(item.start, item.end) for item in self.expressions]
         unknown = set(chosen) - set(self.raw_spans)
         if unknown:
@@ -137,6 +180,36 @@ class _Builder:
             ],
         )
         self.spoken = self.spoken_on_canonical.compose(self.canonical)
+
+    def _find_optional(self, omitted: Collection[Span]) -> None:
+        self.optional: list[Unread] = []
+        self.omitted: list[Unread] = []
+        self.edits: list[Edit] = []
+        for phrase in find_optional(self.canonical.text):
+            span = self.canonical.locate(phrase.start, phrase.end)
+            unread = Unread(span, phrase.kind, phrase.silent)
+            if span in omitted:
+                self.omitted.append(unread)
+                self.edits.append((phrase.start, phrase.end, phrase.spoken))
+            else:
+                self.optional.append(unread)
+        if unknown := set(omitted) - {phrase.span for phrase in self.omitted}:
+            raise KeyError(f"no optional phrase at {sorted(unknown)}")
+
+    def _without_omitted(self, expressions: list[Expression]) -> list[Expression]:
+        """The expressions, with one for each omitted phrase in place of those that meet it."""
+        kept = [
+            expression
+            for expression in expressions
+            if not any(start < expression.end and expression.start < end
+                       for start, end, _ in self.edits)
+        ]  # fmt: skip
+        for start, end, text in self.edits:
+            spoken = verbalize(text)
+            is_word = any(map(str.isalnum, spoken))  # else an entity that stands for a sign
+            reading = (spoken if is_word else " ",) if text else ()
+            kept.append(Expression(start, end, (reading,)))
+        return sorted(kept, key=lambda expression: expression.start)
 
     def build(self) -> Transcript:
         words = self._words()
@@ -158,7 +231,10 @@ class _Builder:
             spoken=self.spoken.text,
             words=spoken_words,
             ambiguities=tuple(self._ambiguities(words, spoken_words)),
+            optional=tuple(self.optional),
+            omitted=tuple(self.omitted),
             _bounds=bounds,
+            _edits=tuple(self.edits),
         )
 
     def _words(self) -> list[_Word]:
@@ -189,7 +265,7 @@ class _Builder:
         previous = None
         for word in words:
             start = self.spoken_on_canonical.spans[word.start][0]
-            bound = self._slot_start(start)
+            bound = max(self._slot_start(start), self._end_of_omitted(start))
             canonical.append(bound)
             inside = word.expression is not None and word.expression == previous
             spoken.append(word.start if inside else word.start - (start - bound))
@@ -199,6 +275,11 @@ class _Builder:
             canonical=(*canonical, len(self.canonical.text)),
             spoken=(*spoken, len(self.spoken.text)),
         )
+
+    def _end_of_omitted(self, start: int) -> int:
+        """Where the last omitted phrase before a place in the canonical text ends."""
+        k = bisect_right(self.edits, start, key=lambda edit: edit[1])
+        return self.edits[k - 1][1] if k else 0
 
     def _slot_start(self, start: int) -> int:
         """Where the brackets, quotes and bullets before a word begin, in the canonical text."""

@@ -1,13 +1,15 @@
 """The waveform of a row."""
 
+import numpy as np
 import pytest
+import soundfile
 
 from khmer_aligned.errors import UserError
 from khmer_whisper.config import Config
 from khmer_whisper.examples import data
 from khmer_whisper.examples.fitting import select_fitting
 from khmer_whisper.examples.mix import Clips, Key, Part
-from khmer_whisper.examples.rows import waveform
+from khmer_whisper.examples.rows import measure, waveform
 
 from ..conftest import clip, write_dataset
 
@@ -22,3 +24,14 @@ def test_a_clip_longer_than_its_row_says_is_named(tmp_path, tiny):
     for missing in (None, {"bytes": None, "path": None}):
         with pytest.raises(UserError, match="clip a-00000: has no audio"):
             waveform(row | {"audio": missing})
+
+
+def test_a_row_that_names_a_file_of_this_machine_reads_nothing(tmp_path, monkeypatch):
+    soundfile.write(tmp_path / "private.wav", np.zeros(16_000), 16_000)
+    monkeypatch.chdir(tmp_path)
+    for name in (tmp_path / "private.wav", "private.wav"):
+        row = clip(0, ["ទឹក"], "a") | {"audio": {"bytes": None, "path": str(name)}}
+        with pytest.raises(UserError, match="clip a-00000: names a file instead of holding"):
+            waveform(row)
+        with pytest.raises(UserError, match="no such file is read"):
+            measure(row["audio"], "a-00000")

@@ -32,7 +32,6 @@ from khmer_whisper.examples import data
 from khmer_whisper.examples.data import Splits
 
 OWN_LICENCE = "apache-2.0"  # of weights that no other weights went into
-_NO_LAG = 0.01  # seconds, half a frame: less is nothing to take off
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +73,6 @@ def train_aligner(config: CtcConfig, out: Path) -> Result:
         steps = _fit(inputs, checkpoints)
         split = next((name for name in ("test", "validation") if inputs.splits.get(name)), None)
         judgement = judge(inputs.aligner, inputs.splits.splits[split]) if split else None
-        if judgement and judgement.lag is not None and abs(judgement.lag) > _NO_LAG:
-            inputs.aligner.model.config.lag = round(judgement.lag, 3)
         save(inputs.aligner, out)
         _write_records(out, inputs, split, judgement, steps)
     shutil.rmtree(checkpoints)

@@ -35,11 +35,12 @@ and the public models:
 
     khmer-aligned align speech.mp3 speech.txt --format textgrid -o speech.TextGrid
     khmer-aligned build my_recordings/ out/khmer-aligned
-    khmer-aligned push-dataset out/khmer-aligned org/khmer-aligned
+    khmer-aligned push-dataset out/khmer-aligned org/khmer-aligned --licence cc-by-4.0
     khmer-whisper train org/khmer-aligned out/whisper-khmer
     khmer-whisper evaluate out/whisper-khmer org/khmer-aligned
     khmer-whisper transcribe out/whisper-khmer speech.mp3
     khmer-whisper push-model out/whisper-khmer org/whisper-khmer
+    khmer-whisper reproduce org/whisper-khmer --scores-only
 """
 
 
@@ -78,6 +79,7 @@ def _build(dataset: Path) -> None:
     _command(
         "khmer-aligned", "build", RECORDINGS, dataset,
         "--aligner", ALIGNER, "--tokenizer", WHISPER, "--max-labels", MAX_LABELS,
+        "--licence", "cc0-1.0",
     )  # fmt: skip
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -41,13 +40,19 @@ def measure(sound: dict[str, Any] | None, clip: str) -> float:
     """Seconds of an encoded sound, from its header where libsndfile reads it."""
     encoded = _encoded(sound, clip)
     try:
-        file = io.BytesIO(encoded) if isinstance(encoded, bytes) else encoded
-        return soundfile.info(file).duration
+        return soundfile.info(io.BytesIO(encoded)).duration
     except (soundfile.LibsndfileError, OSError):
         return len(audio.load(encoded, name=f"clip {clip}")) / SAMPLE_RATE
 
 
-def _encoded(sound: dict[str, Any] | None, clip: str) -> bytes | Path:
+def _encoded(sound: dict[str, Any] | None, clip: str) -> bytes:
+    """The bytes of a sound. A row may name a file instead, any file of this machine: whoever
+    published the dataset chose the name, and it is not read."""
     if sound is None or (sound["bytes"] is None and sound["path"] is None):
         raise UserError(f"clip {clip}: has no audio; leave it out of its dataset")
-    return sound["bytes"] if sound["bytes"] is not None else Path(sound["path"])
+    if sound["bytes"] is None:
+        raise UserError(
+            f"clip {clip}: names a file instead of holding its audio, and no such file is read; "
+            "put the audio into the dataset"
+        )
+    return bytes(sound["bytes"])
