@@ -14,7 +14,7 @@ import av
 import numpy as np
 import soxr
 
-from joined import Joined, Sentence, concatenate
+from joined import Joined, JoinedSentence, JoinedWord, Sentence, concatenate
 from khmer_aligned.schema import SAMPLE_RATE
 
 Change = Callable[[np.ndarray, np.random.Generator], np.ndarray]
@@ -233,6 +233,6 @@ def _at_speed(joined: Joined, speed: float) -> Joined:
     return Joined(
         waveform.astype(np.float32),
         joined.text,
-        [(at, start / speed, end / speed) for at, start, end in joined.words],
-        [(a, b, start / speed, end / speed) for a, b, start, end in joined.sentences],
+        [JoinedWord(at, start / speed, end / speed) for at, start, end in joined.words],
+        [JoinedSentence(a, b, start / speed, end / speed) for a, b, start, end in joined.sentences],
     )
