@@ -25,7 +25,7 @@ def test_a_sentence_that_nobody_spoke_is_found(aligned):
 
 
 def test_its_threshold_decides(align_one, waveforms, texts):
-    keep_all = Thresholds(sure_misfit=1.0, unspoken_misfit=1.0)
+    keep_all = Thresholds(sure_misfit=2.0, unspoken_misfit=2.0)
     alignment = align_one(waveforms["school"], texts["school"], thresholds=keep_all)
     assert unspoken_text(alignment) == ""
 
@@ -49,7 +49,8 @@ def test_a_right_text_fits(aligned):
 
 
 @pytest.mark.parametrize(
-    ("median", "limit"), [(0.0, 0.45), (0.15, 0.45), (0.2, 0.5), (0.4, 0.7), (0.7, 0.7), (0.71, 0.0)]
+    ("median", "limit"),
+    [(0.0, 0.45), (0.15, 0.45), (0.2, 0.5), (0.4, 0.7), (0.7, 0.7), (0.71, 0.0)],
 )
 def test_the_limit_moves_with_the_recording(median, limit):
     assert misfit_limit(median, 0.7, Thresholds()) == pytest.approx(limit)
