@@ -36,8 +36,8 @@ def test_every_name_is_what_its_module_defines():
 def test_build_takes_options_by_name(tmp_path):
     with pytest.raises(UserError, match="--max-labels is 441: give at least 1 and at most 440"):
         build(tmp_path, tmp_path / "out", max_labels=441)
-    with pytest.raises(UserError, match="--max-misfit is 2"):
-        build(tmp_path, tmp_path / "out", max_misfit=2)
+    with pytest.raises(UserError, match="--max-misfit is 3"):
+        build(tmp_path, tmp_path / "out", max_misfit=3)
     with pytest.raises(TypeError, match="max_token"):
         build(tmp_path, tmp_path / "out", max_token=3)
     with pytest.raises(UserError, match="holds no audio file"):

@@ -16,7 +16,7 @@ def test_every_threshold_has_a_help_text_and_a_bound(field):
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("max_misfit", 1.5), ("misfit_margin", -0.1), ("quiet_level", 0), ("min_pause", float("nan"))],
+    [("max_misfit", 2.5), ("misfit_margin", -0.1), ("quiet_level", 0), ("min_pause", float("nan"))],
 )
 def test_a_value_out_of_bounds_is_named_as_its_option(name, value):
     with pytest.raises(UserError, match="--" + name.replace("_", "-")):

@@ -57,20 +57,20 @@ class Thresholds:
         "Misfit over which a phrase counts as not spoken, in any recording; higher keeps more "
         "phrases.",
         above=0,
-        at_most=1,
+        at_most=2,
     )
     max_misfit: float = option(
         0.55,
         "Reject clips with a higher misfit, in any recording; higher keeps more clips, more of "
         "them wrong.",
         above=0,
-        at_most=1,
+        at_most=2,
     )
     sure_misfit: float = option(
         0.45,
         "Misfit that is let pass in every recording.",
         at_least=0,
-        at_most=1,
+        at_most=2,
     )
     misfit_margin: float = option(
         0.3,
