@@ -97,9 +97,9 @@ def test_audio_without_sound_fails(align_one, sample, reason):
 
 
 def test_an_unspellable_word_keeps_its_place(aligned, align_one, waveforms, texts):
-    alignment = align_one(waveforms["farm"], "☺ " + texts["farm"])
-    smiley, *words = alignment.words
-    assert (smiley.text, smiley.score) == ("☺", 0)
+    alignment = align_one(waveforms["farm"], "© " + texts["farm"])
+    sign, *words = alignment.words
+    assert (sign.text, sign.score) == ("©", 0)
     assert alignment.token_ranges[0] == (0, 0)
     expected = [word.start for word in aligned["farm"].words]
     assert [word.start for word in words] == pytest.approx(expected, abs=0.1)
