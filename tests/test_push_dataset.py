@@ -58,7 +58,7 @@ def test_push_dataset_then_load_dataset_then_nothing_to_upload(hub, tmp_path):
     hub.requests.clear()
     again = hub.run([*push, "org/khmer-aligned"])
     assert again.returncode == 0, again.stderr
-    assert "0 files uploaded, 7 there already" in again.stderr
+    assert "0 files uploaded (0 bytes), 7 there already" in again.stderr
     assert hub.uploads == []
 
 

@@ -44,6 +44,7 @@ def test_help(command, usage, option):
 def test_a_mistake_is_one_line(tmp_path, command, complaint):
     done = run(*(part.format(folder=tmp_path) for part in command))
     assert (done.returncode, done.stdout) == (1, "")
-    (line,) = done.stderr.splitlines()
+    *device, line = done.stderr.splitlines()
+    assert all(first.startswith("device: ") for first in device)
     assert line.startswith("Error: ")
     assert complaint in line

@@ -200,8 +200,8 @@ def _row(name: str, folder: Path, parts: list) -> str:
     aligner = aligners.load(str(folder))
     found, letters, errors = [], 0, 0
     for part in parts:
-        (alignment,) = align([part.waveform], [Transcript.from_text(part.text)], aligner)
-        raw = {word.span[0]: word.start + alignment.acoustics.lag for word in alignment.words}
+        (alignment,) = align([part.waveform], [Transcript.from_text(part.text)], aligner, lag=0.0)
+        raw = {word.span[0]: word.start for word in alignment.words}
         found += [raw[word[0]] - word[1] for word in part.words if word[0] in raw]
         greedy = viterbi.collapse(alignment.acoustics.greedy, alignment.acoustics.blank).tolist()
         letters += len(alignment.token_ids)

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import re
 import shutil
 import socket
 from pathlib import Path
@@ -142,7 +143,7 @@ def test_what_the_reader_of_a_table_finds_is_one_line(recordings, config, tmp_pa
     *progress, error = done.output.strip().split("\n")
     assert error.startswith("Error: ")
     assert "has a quote that is not closed" in error
-    assert all("Generating recordings" in line for line in progress)
+    assert all(re.match("device: |.*Generating recordings", line) for line in progress)
     assert not (tmp_path / "out").exists()
 
 
