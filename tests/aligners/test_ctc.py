@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from transformers import WhisperConfig
+from transformers.models.auto.modeling_auto import MODEL_FOR_CTC_MAPPING
 
 from khmer_aligned import aligners
 from khmer_aligned.aligners import features
@@ -36,3 +38,8 @@ def test_a_folder_that_is_no_ctc_model_is_one_line(tokenizer_folder, tmp_path):
     assert "\n" not in str(caught.value)
     with pytest.raises(UserError, match="no such folder"):
         aligners.identity(str(tmp_path / "nowhere"))
+
+
+def test_the_head_for_whispers_takes_no_whisper_from_other_tools():
+    """Registered with transformers, it would be what `pipeline` loads for every Whisper."""
+    assert WhisperConfig not in MODEL_FOR_CTC_MAPPING

@@ -133,7 +133,8 @@ def test_one_broken_file_does_not_stop_the_others(trained, tmp_path):
     soundfile.write(files[3], np.ones(16), 16_000)
     done = run("transcribe", trained.folder, *files, "-o", tmp_path / "out")
     assert done.exit_code == 1
-    first, *others = messages(done.stderr)
+    device, first, *others = messages(done.stderr)
+    assert device.startswith("device: ")
     assert first.startswith(f"Error: {files[1]}: cannot be decoded")
     assert others == [
         f"{files[2]}: no speech was found",

@@ -10,6 +10,7 @@ from transformers import WhisperTokenizerFast
 
 from khmer_aligned.errors import UserError
 from khmer_whisper import cli
+from khmer_whisper.cli import using
 from khmer_whisper.export import TOLERATED, export
 
 
@@ -36,7 +37,7 @@ def test_the_export_gives_the_text_of_the_original(trained, dataset, tmp_path):
 
 @pytest.mark.slow
 def test_a_quantized_export_is_smaller_and_not_worse(trained, dataset, tmp_path):
-    assert set(cli.QUANTIZATIONS) == set(TOLERATED)
+    assert set(using.QUANTIZATIONS) == set(TOLERATED)
     export(str(trained.folder), tmp_path / "whole", str(dataset), clips=2)
     done = export(str(trained.folder), tmp_path / "int8", str(dataset), quantization="int8")
     assert done.exported.scores.cer.rate <= done.original.scores.cer.rate + 0.01

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from math import prod
+from typing import cast
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ from transformers import (
     AutoFeatureExtractor,
     AutoModelForCTC,
     AutoTokenizer,
+    PreTrainedConfig,
     PreTrainedModel,
     WhisperFeatureExtractor,
 )
@@ -98,7 +100,7 @@ def load(source: Source, name: str, device: torch.device) -> CtcAligner:
             )
         extractor = AutoFeatureExtractor.from_pretrained(source.path, **options)
         tokenizer = AutoTokenizer.from_pretrained(source.path, **options)
-        model = AutoModelForCTC.from_pretrained(
+        model = ctc_class(config).from_pretrained(
             source.path, **options, use_safetensors=True, dtype=torch.float32
         )
     except (OSError, ValueError, KeyError) as error:
@@ -111,6 +113,13 @@ def load(source: Source, name: str, device: torch.device) -> CtcAligner:
         tokenizer.get_vocab(),
         tokenizer.all_special_ids,
     )
+
+
+def ctc_class(config: PreTrainedConfig) -> type[AutoModelForCTC]:
+    """The class whose `from_pretrained` loads a CTC model of this configuration."""
+    if config.model_type == "whisper":
+        return cast("type[AutoModelForCTC]", WhisperForCTC)
+    return AutoModelForCTC
 
 
 def _reads_khmer(name: str, ids: Mapping[str, int]) -> bool:

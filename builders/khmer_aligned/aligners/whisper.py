@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import torch
 from torch import nn
-from transformers import AutoModelForCTC, WhisperConfig
+from transformers import WhisperConfig
 from transformers.modeling_outputs import CausalLMOutput
 from transformers.models.whisper.modeling_whisper import WhisperEncoder, WhisperPreTrainedModel
 
@@ -17,9 +17,10 @@ _WIDTH, _KERNEL = 256, 5
 
 
 class WhisperForCTC(WhisperPreTrainedModel):
-    """The encoder and a CTC head; loaded by `AutoModelForCTC`, as other CTC models are.
+    """The encoder and a CTC head.
 
-    config: that of a Whisper, `vocab_size` tokens with the blank at `pad_token_id`.
+    config: that of a Whisper, `vocab_size` tokens with the blank at `pad_token_id`. The class is
+    not registered with `AutoModelForCTC`: `pipeline` would then load every Whisper as one.
     """
 
     config_class = WhisperConfig
@@ -58,6 +59,3 @@ class WhisperForCTC(WhisperPreTrainedModel):
         for convolution in self.convolutions:
             hidden = hidden + nn.functional.gelu(convolution(hidden))
         return CausalLMOutput(logits=self.lm_head(hidden.transpose(1, 2)))
-
-
-AutoModelForCTC.register(WhisperConfig, WhisperForCTC, exist_ok=True)

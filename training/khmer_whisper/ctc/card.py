@@ -16,7 +16,7 @@ _BODY = """
 # {name}
 
 A CTC aligner over Khmer characters, trained with {hours:g} hours ({clips:,} clips) of \
-{dataset}{base}. `khmer-aligned --aligner` takes it, and so does `AutoModelForCTC`.
+{dataset}{base}. `khmer-aligned --aligner` takes it.
 
 {figures}
 

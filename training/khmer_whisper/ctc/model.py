@@ -12,7 +12,6 @@ import torch
 from transformers import (
     AutoConfig,
     AutoFeatureExtractor,
-    AutoModelForCTC,
     AutoTokenizer,
     PreTrainedModel,
     SeamlessM4TFeatureExtractor,
@@ -25,7 +24,7 @@ from transformers import (
 )
 
 from khmer_aligned.aligners.blank import find_blank
-from khmer_aligned.aligners.ctc import CtcAligner
+from khmer_aligned.aligners.ctc import CtcAligner, ctc_class
 from khmer_aligned.aligners.features import Extractor
 from khmer_aligned.aligners.whisper import WhisperForCTC
 from khmer_aligned.errors import UserError
@@ -98,7 +97,7 @@ def from_base(name: str, *, freeze: bool = False) -> tuple[CtcAligner, Source]:
         if config.model_type == "whisper" and not own_head:
             model: PreTrainedModel = _on_whisper(source, options)
         else:
-            model = AutoModelForCTC.from_pretrained(
+            model = ctc_class(config).from_pretrained(
                 source.path,
                 **options,
                 use_safetensors=True,
@@ -118,7 +117,7 @@ def from_base(name: str, *, freeze: bool = False) -> tuple[CtcAligner, Source]:
 
 
 def save(aligner: CtcAligner, folder: Path) -> None:
-    """Write the folder that `--aligner` and `AutoModelForCTC` take."""
+    """Write the folder that `--aligner` takes."""
     folder.mkdir(parents=True, exist_ok=True)
     aligner.model.save_pretrained(folder)
     for weights in folder.glob("*.safetensors"):  # which come out readable for nobody else
