@@ -60,5 +60,7 @@ def test_out_of_memory_divides_the_batch_and_keeps_the_step(few, tiny_folder, tm
         patch.setattr(training, "WhisperTrainer", SmallGpu)
         divided = training.train(config, tmp_path / "small")
     assert divided.steps == 2
-    training.train(config, tmp_path / "large")
+    training.train(config, tmp_path / "large", licence="MIT")
     close(tmp_path / "small", tmp_path / "large", atol=1e-5)
+    cards = [(tmp_path / name / "README.md").read_text("utf-8") for name in ("small", "large")]
+    assert ["license: mit\n" in card for card in cards] == [False, True]

@@ -62,15 +62,15 @@ class Claims:
     licence: str | None = None
 
 
-def write_card(folder: Path) -> None:
+def write_card(folder: Path, licence: str | None = None) -> None:
     """Write README.md and .eval_results of a model folder, from its other files.
 
-    The licence of its dataset is inherited.
+    Without a licence, that of its dataset is inherited.
     """
     metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     training = tomllib.loads((folder / "training.toml").read_text(encoding="utf-8"))
     rows = (folder / "predictions.jsonl").read_text(encoding="utf-8").split("\n")
-    claims = Claims(licence=metrics["dataset"].get("licence"))
+    claims = Claims(licence=licence or metrics["dataset"].get("licence"))
     card = render_card(metrics, training, [json.loads(row) for row in rows if row], claims)
     (folder / "README.md").write_text(card, encoding="utf-8")
     if results := render_eval_results(metrics):

@@ -35,14 +35,14 @@ def check_folder(out: Path) -> None:
 def claim_checkpoints(out: Path, inputs: Inputs) -> Iterator[Path]:
     """Make the checkpoints in `out` those of this training, and keep other processes out.
 
-    Raises UserError where they are those of another training, see `_check_record`.
+    Raises UserError where they are those of another training, see `differs`.
     """
     folder = out / CHECKPOINTS
     folder.mkdir(parents=True, exist_ok=True)
     state = PartialState()
     with lock_folder(folder) if state.is_main_process else nullcontext():
         with state.main_process_first():
-            _check_record(folder, inputs)
+            _write_record(folder, inputs)
         yield folder
 
 
@@ -58,26 +58,31 @@ def last_checkpoint(folder: Path) -> Path | None:
     return None
 
 
-def _check_record(folder: Path, inputs: Inputs) -> None:
-    """Hold the recorded training against this one, and record this one where they differ.
+def differs(folder: Path, record: str) -> bool:
+    """Whether the checkpoints' `folder` has no record, or one that says other than `record`.
 
-    Raises UserError when they differ and there is a checkpoint: its weights would not be those of
-    this training.
+    record: TOML. Raises UserError when they differ and there is a checkpoint: its weights would
+    not be those of this training.
     """
     path = folder / RECORD
-    text = _record(inputs)
     before = _settings(path.read_text("utf-8") if path.is_file() else "")
-    now = _settings(text)
+    now = _settings(record)
     differing = [key for key in now | before if before.get(key) != now.get(key)]
     if differing and (last_checkpoint(folder) or (folder / ROWS).exists()):
         raise UserError(
             f"{folder.parent}: holds an unfinished run that differs in {', '.join(differing)}; "
             f"give the same to finish it, or delete {folder} to give it up"
         )
-    if differing and PartialState().is_main_process:
+    return bool(differing)
+
+
+def _write_record(folder: Path, inputs: Inputs) -> None:
+    """Record this training where another is recorded, and forget what that one had measured."""
+    record = _record(inputs)
+    if differs(folder, record) and PartialState().is_main_process:
         for name in (BASE_PREDICTIONS, STOCK_PREDICTIONS, UNTUNED):
             (folder / name).unlink(missing_ok=True)
-        write_whole(path, text)
+        write_whole(folder / RECORD, record)
 
 
 def _record(inputs: Inputs) -> str:

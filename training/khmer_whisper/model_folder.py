@@ -34,7 +34,11 @@ class Trained:
 
 
 def write_model_folder(
-    folder: Path, inputs: Inputs, trained: Trained, comparison: Comparison
+    folder: Path,
+    inputs: Inputs,
+    trained: Trained,
+    comparison: Comparison,
+    licence: str | None = None,
 ) -> None:
     """Write a folder in the layout of a Hub repository. The card is made of the other files."""
     clip_seconds = inputs.clips.parts[0].fitting.clip_seconds
@@ -47,7 +51,7 @@ def write_model_folder(
     decode.write_rows(folder / "predictions.jsonl", rows)
     record = _published_config(inputs).toml(_provenance(inputs, trained))
     write_whole(folder / "training.toml", record)
-    write_card(folder)
+    write_card(folder, licence)
 
 
 def _published_config(inputs: Inputs) -> Config:

@@ -31,6 +31,7 @@ from khmer_whisper.examples.stream import Stream, TrainingClips
 from khmer_whisper.loss import LossHead, mean_loss
 from khmer_whisper.metrics.samples import choose_samples, format_samples
 from khmer_whisper.model import Whisper, computes_in_bfloat16
+from khmer_whisper.quiet import one_line_errors
 
 STEPS_BETWEEN_EVALUATIONS = 500
 MAX_WORKERS = 8  # data loader processes, by default
@@ -80,9 +81,8 @@ class WhisperTrainer(Seq2SeqTrainer):
     def run(self, checkpoint: Path | None) -> None:
         """Train to the end, from a checkpoint if there is one."""
         try:
-            self.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-        except UserError as error:  # one from a worker of the loader carries its whole traceback
-            raise UserError(str(error).strip().splitlines()[-1].split("UserError: ")[-1]) from error
+            with one_line_errors():
+                self.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         finally:
             self.progress.close()
 

@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from khmer_aligned.errors import UserError
 from khmer_aligned.files import write_whole
+from khmer_aligned.hub.cards import check_licence
 from khmer_whisper import decode, metrics
 from khmer_whisper import model as models
 from khmer_whisper.checkpoints import (
@@ -53,7 +54,12 @@ class Result:
     best_step: int  # 0 where the weights are the base's
 
 
-def train(config: Config, out: Path, expected: Mapping[str, Any] | None = None) -> Result:
+def train(
+    config: Config,
+    out: Path,
+    expected: Mapping[str, Any] | None = None,
+    licence: str | None = None,
+) -> Result:
     """Fine-tune, score base and tuned model on the same clips, and write the model folder.
 
     A training that was interrupted goes on from its last checkpoint when it is started again with
@@ -61,11 +67,13 @@ def train(config: Config, out: Path, expected: Mapping[str, Any] | None = None) 
     checkpoint has a lower CER on the validation split.
 
     expected: the provenance of the training.toml that the configuration is from; {} or None for
-    none. Raises UserError when dataset, base or libraries are not those it names, `out` holds
-    something else, or the dataset has nothing to learn from or to score on.
+    none. licence: of the card; by default that of the dataset. Raises UserError when dataset, base
+    or libraries are not those that `expected` names, `out` holds something else, or the dataset has
+    nothing to learn from or to score on.
     """
     check_trackers(config)
     check_folder(out)
+    licence = None if licence is None else check_licence(licence)
     # Without a GPU accelerate joins processes only when it is told to use the CPU.
     state = PartialState(cpu=not torch.cuda.is_available())
     inputs = load_inputs(config)
@@ -81,7 +89,7 @@ def train(config: Config, out: Path, expected: Mapping[str, Any] | None = None) 
         )
         comparison = compare(base, tuned, extended)
         if state.is_main_process:
-            write_model_folder(out, inputs, trained, comparison)
+            write_model_folder(out, inputs, trained, comparison, licence)
     if state.is_main_process:
         shutil.rmtree(checkpoints)
     state.wait_for_everyone()

@@ -51,6 +51,7 @@ class MixedType(click.ParamType):
     is_flag=True,
     help="Train also where dataset, base or libraries are not those that --config was made with.",
 )
+@click.option("--licence", help="Of the model's card; by default that of the dataset's card.")
 @options_of(Config, mix=MixedType())
 @device_option
 @quiet
@@ -60,6 +61,7 @@ def train(
     config_file: Path | None,
     processes: int,
     allow_differences: bool,
+    licence: str | None,
     device: str | None,
     **options: object,
 ) -> None:
@@ -86,7 +88,7 @@ def train(
     compared = config_file is not None and not allow_differences
     expected = Config.read_provenance(config_file) if config_file and compared else {}
     try:
-        result = training.train(config, out, expected)
+        result = training.train(config, out, expected, licence)
     except KeyboardInterrupt:
         click.echo("stopped: the same command goes on from the last checkpoint", err=True)
         raise

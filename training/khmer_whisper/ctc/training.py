@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import tomllib
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -18,7 +17,13 @@ from khmer_aligned.errors import UserError
 from khmer_aligned.files import lock_folder, write_whole
 from khmer_aligned.hub.resolve import Source
 from khmer_whisper.callbacks import Progress, SetEpoch
-from khmer_whisper.checkpoints import CHECKPOINTS, RECORD, check_folder, last_checkpoint
+from khmer_whisper.checkpoints import (
+    CHECKPOINTS,
+    RECORD,
+    check_folder,
+    differs,
+    last_checkpoint,
+)
 from khmer_whisper.config import LANGUAGE
 from khmer_whisper.ctc.card import write_card
 from khmer_whisper.ctc.config import CtcConfig
@@ -30,6 +35,7 @@ from khmer_whisper.decode import is_out_of_memory
 from khmer_whisper.evaluation import library_versions
 from khmer_whisper.examples import data
 from khmer_whisper.examples.data import Splits
+from khmer_whisper.quiet import one_line_errors
 
 OWN_LICENCE = "apache-2.0"  # of weights that no other weights went into
 
@@ -69,7 +75,8 @@ def train_aligner(config: CtcConfig, out: Path) -> Result:
     checkpoints = out / CHECKPOINTS
     checkpoints.mkdir(parents=True, exist_ok=True)
     with lock_folder(checkpoints):
-        _claim(checkpoints, inputs)
+        if differs(checkpoints, _record(inputs)):
+            write_whole(checkpoints / RECORD, _record(inputs))
         steps = _fit(inputs, checkpoints)
         split = next((name for name in ("test", "validation") if inputs.splits.get(name)), None)
         judgement = judge(inputs.aligner, inputs.splits.splits[split]) if split else None
@@ -105,24 +112,13 @@ def _usable(rows: Dataset) -> Dataset:
     return rows if len(kept) == len(rows) else rows.select(kept)
 
 
-def _claim(checkpoints: Path, inputs: Inputs) -> None:
-    """Make `checkpoints` those of this training. Raises UserError where they are another's."""
+def _record(inputs: Inputs) -> str:
+    """TOML of what decides over the weights: not how a step is divided, nor who reads the clips."""
     config = inputs.config
-    # What decides over the weights: not how a step is divided, nor who reads the clips.
     same = replace(
         config, batch_size=config.batch_size * config.accumulation, accumulation=1, workers=-1
     )
-    text = same.toml({"data": inputs.splits.source.version})
-    record = checkpoints / RECORD
-    before = record.read_text("utf-8") if record.is_file() else ""
-    if before != text and last_checkpoint(checkpoints):
-        was, now = tomllib.loads(before), tomllib.loads(text)
-        differing = ", ".join(key for key in now | was if was.get(key) != now.get(key))
-        raise UserError(
-            f"{checkpoints.parent}: holds an unfinished run that differs in {differing}; give the "
-            f"same to finish it, or delete {checkpoints} to give it up"
-        )
-    write_whole(record, text)
+    return same.toml({"data": inputs.splits.source.version})
 
 
 def _fit(inputs: Inputs, checkpoints: Path) -> int:
@@ -145,7 +141,8 @@ def _fit(inputs: Inputs, checkpoints: Path) -> int:
     )
     checkpoint = last_checkpoint(checkpoints)
     try:
-        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        with one_line_errors():
+            trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     except RuntimeError as error:
         if not is_out_of_memory(error):
             raise
@@ -153,8 +150,6 @@ def _fit(inputs: Inputs, checkpoints: Path) -> int:
             f"out of memory with batches of {config.batch_size}: give a smaller --batch-size and "
             "more --accumulation"
         ) from error
-    except UserError as error:  # one from a worker of the loader carries its whole traceback
-        raise UserError(str(error).strip().splitlines()[-1].split("UserError: ")[-1]) from error
     finally:
         progress.close()
     finish(aligner)
