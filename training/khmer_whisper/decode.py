@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import numpy as np
 import torch
@@ -109,7 +109,7 @@ def search(
     if temperature > 0:
         config.update(temperature=temperature, top_k=0)
     prompts = torch.tensor([list(prompt)] * len(encoded), device=whisper.device)
-    generate: Callable[..., torch.Tensor] = GenerationMixin.generate
+    generate = cast(Callable[..., torch.Tensor], GenerationMixin.generate)
     with evaluating(model):
         ids = generate(
             model,
