@@ -28,7 +28,7 @@ ROOMS: dict[str, list[set[str]]] = {
         {"errors"},
         {"findings", "files", "options", "device"},
         {"console", "schema"},
-        {"text", "audio", "hub", "subtitles"},
+        {"text", "audio", "hub", "speech", "subtitles"},
         {"aligners", "recordings"},
         {"alignment"},
         {"clips"},
@@ -65,6 +65,7 @@ SHARED_ROOMS = {
     "console",
     "device",
     "files",
+    "speech",
     "subtitles",
 }
 HEAVY = ("datasets", "torch", "transformers", "numpy", "pyarrow", "huggingface_hub")

@@ -47,6 +47,23 @@ def load(
     Raises UserError where the file is missing, empty or damaged, and for samples that are not
     numbers or far beyond full scale.
     """
+    parts = list(stream(source, name=name, start=start, end=end, track=track))
+    return np.concatenate(parts)
+
+
+def stream(
+    source: Path | bytes,
+    *,
+    name: str,
+    start: float | None = None,
+    end: float | None = None,
+    track: int = 1,
+) -> Iterator[np.ndarray]:
+    """What `load` gives, in blocks of some seconds, so that memory does not grow with the file.
+
+    Raises the same errors: those of a damaged block when it is reached.
+    """
+    samples = 0
     with _open(source, name) as file:
         try:
             try:
@@ -56,22 +73,28 @@ def load(
                 rate, blocks = _ffmpeg_blocks(file, name, track)
             first = round((start or 0.0) * rate)
             last = None if end is None else round(end * rate)
-            waveform = _resample(_stretch(blocks, first, last), rate)
+            for block in _gather(_resample(_stretch(blocks, first, last), rate)):
+                _check(block, name)
+                samples += len(block)
+                yield block
         except (sf.LibsndfileError, av.error.FFmpegError) as error:
             raise _unreadable(
                 f"{name}: cannot be decoded ({_reason(error)}); convert it, or leave it out"
             ) from error
-    if len(waveform) == 0:
+    if samples == 0:
         where = "" if start is None and end is None else f" between {start or 0} s and {end} s"
         raise _unreadable(f"{name}: holds no audio{where}")
-    peak = np.abs(waveform).max()  # NaN where one sample is
+
+
+def _check(block: np.ndarray, name: str) -> None:
+    """Raises UserError for samples (n,) that are no sound."""
+    peak = np.abs(block).max(initial=0.0)  # NaN where one sample is
     if not np.isfinite(peak):
         raise _unreadable(f"{name}: holds samples that are not numbers (NaN or infinite)")
     if peak > _LOUDEST:  # integers written as floats; clipped, nothing would be left of them
         raise _unreadable(
             f"{name}: holds samples of {peak:.3g} where 1 is full scale; scale them to [-1, 1]"
         )
-    return waveform
 
 
 def encode_flac(samples: np.ndarray) -> bytes:
@@ -143,15 +166,27 @@ def _stretch(blocks: Iterator[np.ndarray], first: int, last: int | None) -> Iter
             return
 
 
-def _resample(blocks: Iterator[np.ndarray], rate: int) -> np.ndarray:
-    """Blocks at `rate` to one waveform at `SAMPLE_RATE`, by libsoxr at high quality."""
+def _resample(blocks: Iterator[np.ndarray], rate: int) -> Iterator[np.ndarray]:
+    """Blocks at `rate` to blocks at `SAMPLE_RATE`, by libsoxr at high quality."""
     if rate == SAMPLE_RATE:
-        parts = list(blocks)
-    else:
-        stream = soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32", quality="HQ")
-        parts = [stream.resample_chunk(block) for block in blocks]
-        parts.append(stream.resample_chunk(np.zeros(0, np.float32), last=True))
-    return np.concatenate(parts) if parts else np.zeros(0, np.float32)
+        yield from blocks
+        return
+    resampler = soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32", quality="HQ")
+    for block in blocks:
+        yield resampler.resample_chunk(block)
+    yield resampler.resample_chunk(np.zeros(0, np.float32), last=True)
+
+
+def _gather(blocks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+    """Small blocks, FFmpeg's have a thousand samples, joined to some seconds."""
+    parts: list[np.ndarray] = []
+    for block in blocks:
+        parts.append(block)
+        if sum(map(len, parts)) >= _BLOCK // 4:
+            yield np.concatenate(parts)
+            parts = []
+    if rest := [part for part in parts if len(part)]:
+        yield np.concatenate(rest)
 
 
 def _reason(error: sf.LibsndfileError | av.error.FFmpegError) -> str:

@@ -12,7 +12,7 @@ from khmer_whisper.config import Config
 from khmer_whisper.metrics import score
 from khmer_whisper.model import Whisper
 from khmer_whisper.training import Result
-from khmer_whisper.transcription import transcribe
+from khmer_whisper.transcription.transcriber import transcribe
 
 __all__ = ["load", "score", "train", "transcribe"]
 

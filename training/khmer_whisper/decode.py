@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import TypeVar, cast
 
 import numpy as np
 import torch
@@ -15,6 +18,8 @@ from accelerate.utils import gather_object
 from datasets import Dataset
 from datasets.distributed import split_dataset_by_node
 from tqdm import tqdm
+from transformers.generation import GenerationMixin
+from transformers.modeling_outputs import BaseModelOutput
 
 from khmer_aligned.errors import UserError
 from khmer_aligned.files import write_whole
@@ -25,6 +30,9 @@ from khmer_whisper.model import Whisper, computes_in_bfloat16
 
 MAX_PERIOD = 64  # labels of a unit that a decoder repeats without end
 MIN_REPEATS = 4
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
 BATCH = 32  # clips: on a GPU a decoding step takes as long for one clip as for many
 
 
@@ -59,23 +67,70 @@ class Prediction:
 def recognize(whisper: Whisper, waveforms: Sequence[np.ndarray]) -> list[Recognized]:
     """Decode a batch of waveforms (n,), each within the model's window, greedily.
 
-    The decoder may use all its positions: a limit of 225, as in many recipes, cuts Khmer at about
-    a hundred characters. On a GPU that has bfloat16 the computation uses it, over float32 weights,
-    so that a model decodes the same in training and after a reload.
+    On a GPU that has bfloat16 the computation uses it, over float32 weights, so that a model
+    decodes the same in training and after a reload.
     """
-    model, extractor = whisper.model, whisper.extractor
-    features = log_mel(stack(waveforms, extractor).to(whisper.device), extractor)
-    training = model.training
-    model.eval()
     autocast = whisper.device.type == "cuda" and computes_in_bfloat16()
+    labeller = whisper.labeller
     # Not inference_mode: there autocast casts every weight again at every decoding step.
     with torch.no_grad(), torch.autocast("cuda", torch.bfloat16, enabled=autocast):
-        # A unique call returns the whole output, with prompt and end token.
-        ids = model.generate(
-            features.to(model.dtype), num_beams=1, do_sample=False, force_unique_generate_call=True
+        encoded = encode(whisper, waveforms)
+        rows = search(whisper, encoded, labeller.prompt())
+    return [read_output(labeller, row) for row in rows]
+
+
+def encode(whisper: Whisper, waveforms: Sequence[np.ndarray]) -> torch.Tensor:
+    """The encoder's output (batch, frames, width) for waveforms (n,)."""
+    model, extractor = whisper.model, whisper.extractor
+    features = log_mel(stack(waveforms, extractor).to(whisper.device), extractor)
+    with evaluating(model):
+        return model.model.encoder(features.to(model.dtype)).last_hidden_state
+
+
+def search(
+    whisper: Whisper,
+    encoded: torch.Tensor,
+    prompt: Sequence[int],
+    beams: int = 1,
+    temperature: float = 0.0,
+) -> list[list[int]]:
+    """The ids that the decoder writes after `prompt`, with the end token where it reaches it.
+
+    The decoder may use all its positions: a limit of 225, as in many recipes, cuts Khmer at about
+    a hundred characters. Whisper's own `generate` would add a prompt of its own.
+    """
+    model, end = whisper.model, whisper.labeller.end
+    config = copy.deepcopy(model.generation_config)
+    config.update(
+        max_length=model.config.max_target_positions,
+        num_beams=beams,
+        do_sample=temperature > 0,
+    )
+    if temperature > 0:
+        config.update(temperature=temperature, top_k=0)
+    prompts = torch.tensor([list(prompt)] * len(encoded), device=whisper.device)
+    generate = cast(Callable[..., torch.Tensor], GenerationMixin.generate)
+    with evaluating(model):
+        ids = generate(
+            model,
+            generation_config=config,
+            encoder_outputs=BaseModelOutput(last_hidden_state=encoded),
+            attention_mask=torch.ones(encoded.shape[:2], device=whisper.device),
+            decoder_input_ids=prompts,
         )
-    model.train(training)
-    return [read_output(whisper.labeller, row) for row in ids.tolist()]
+    rows = ids[:, len(prompt) :].tolist()
+    return [row[: row.index(end) + 1] if end in row else row for row in rows]
+
+
+@contextmanager
+def evaluating(model: torch.nn.Module) -> Iterator[None]:
+    """Without dropout, in training, too."""
+    training = model.training
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train(training)
 
 
 def predict(
@@ -94,34 +149,52 @@ def predict(
     state = PartialState()
     share = split_dataset_by_node(rows, state.process_index, state.num_processes)
     in_order = isinstance(share, Dataset)
-    predictions: list[Prediction] = []
+
+    def predict_batch(clips: list[Row]) -> list[Prediction]:
+        return _predict_batch(whisper, clips, recognizer or recognize)
+
     with tqdm(
+        map_batches(share, batch_size, predict_batch, description),
         total=len(share) if in_order else None,
         desc=description,
         unit="clip",
         delay=2,
         disable=not state.is_main_process,
     ) as progress:
-        iterator = iter(share)
-        clips = list(islice(iterator, batch_size))
-        while clips:
-            try:
-                batch = _predict_batch(whisper, clips[:batch_size], recognizer or recognize)
-            except RuntimeError as error:
-                if not is_out_of_memory(error):
-                    raise
-                if batch_size == 1:
-                    raise UserError("the GPU's memory does not hold one clip") from None
-                batch_size //= 2
-                tqdm.write(f"out of memory: {description} goes on with batches of {batch_size}")
-                torch.cuda.empty_cache()
-                continue
-            predictions += batch
-            progress.update(len(batch))
-            clips = clips[len(batch) :]
-            clips += islice(iterator, max(0, batch_size - len(clips)))
+        predictions = list(progress)
     gathered = gather_object(predictions)
     return gathered if in_order else sorted(gathered, key=lambda p: p.id)
+
+
+def map_batches(
+    items: Iterable[Item],
+    batch_size: int,
+    function: Callable[[list[Item]], list[Result]],
+    description: str,
+) -> Iterator[Result]:
+    """The results of `function`, which is given `batch_size` items at a time, in order.
+
+    When the GPU's memory runs out, the batch size is halved for the rest. Raises UserError where
+    it does not hold one item.
+    """
+    iterator = iter(items)
+    waiting = list(islice(iterator, batch_size))
+    while waiting:
+        batch = waiting[:batch_size]
+        try:
+            results = function(batch)
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+            if batch_size == 1:
+                raise UserError("the GPU's memory does not hold one clip") from None
+            batch_size //= 2
+            tqdm.write(f"out of memory: {description} goes on with batches of {batch_size}")
+            torch.cuda.empty_cache()
+            continue
+        yield from results
+        waiting = waiting[len(batch) :]
+        waiting += islice(iterator, max(0, batch_size - len(waiting)))
 
 
 def _predict_batch(

@@ -63,6 +63,7 @@ class Labeller:
         self.no_timestamps = self._special("<|notimestamps|>")
         self.previous = self._special("<|startofprev|>")
         self.end = self._special("<|endoftext|>")
+        self.no_speech = self.no_timestamps - 1  # <|nospeech|>; <|nocaptions|> in older ones
         self.first_timestamp = self.no_timestamps + 1  # <|0.00|>, in every Whisper
         translate = self._special("<|translate|>")
         self.tasks = {"transcribe": self.task, "translate": translate}
@@ -94,6 +95,16 @@ class Labeller:
             body += [self.first_timestamp + start, *self.encode(text)]
             body.append(self.first_timestamp + last)
         return self._assemble(body, previous)
+
+    def prompt(self, language: str | None = None, previous: str = "") -> list[int]:
+        """The ids that a decoder is given before it writes a text without timestamps.
+
+        language: a code such as en; by default that of the labeller. previous: text from before the
+        audio. Raises UserError for a language that the tokenizer does not have.
+        """
+        before = [self.previous, *self.encode(previous.strip())] if previous.strip() else []
+        spoken = self._special(f"<|{language}|>") if language else self.language
+        return [*before, self.start, spoken, self.task, self.no_timestamps]
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of labels or generated ids, without special tokens and timestamps."""

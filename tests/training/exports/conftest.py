@@ -80,7 +80,7 @@ def untrained_folder(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def standard_folder(untrained_folder, long_clip) -> Path:
     """The same after it has learned the long clip by heart."""
-    return _learned(untrained_folder, long_clip, steps=50)
+    return _learned(untrained_folder, long_clip, steps=40)
 
 
 @pytest.fixture(scope="session")
@@ -89,7 +89,7 @@ def extended_folder(untrained_folder, short_clips) -> Path:
     out = untrained_folder.with_name("extended")
     texts = sorted((ASSETS / "recordings").glob("*.txt"))
     extend(str(untrained_folder), out, texts, tokens=136)
-    return _learned(out, short_clips, steps=40)
+    return _learned(out, short_clips, steps=30)
 
 
 def _learned(folder: Path, dataset: Path, steps: int) -> Path:

@@ -88,7 +88,9 @@ def memorize(whisper: Whisper, rows: list[Row], steps: int) -> None:
     """Train the decoder until it writes the texts of `rows` without a near tie."""
     model, labeller, extractor = whisper.model, whisper.labeller, whisper.extractor
     labels = [labeller.plain(row["text"]) for row in rows]
-    ids = torch.tensor(sorted({i for item in labels for i in [*item.inputs, labeller.end]}))
+    table = model.model.decoder.embed_tokens.weight.detach()
+    in_use = table.abs().sum(1).nonzero()[:, 0]  # the rows of the others are zero
+    ids = torch.cat([in_use, torch.arange(labeller.end - 1, labeller.end)])
     place = {int(label): k for k, label in enumerate(ids)}
     with torch.no_grad():
         features = log_mel(stack([waveform(row) for row in rows], extractor), extractor)

@@ -119,15 +119,15 @@ def test_more_than_220_labels_come_out_of_whisper_cpp(standard_folder, long_clip
 def test_an_export_that_writes_something_else_is_not_written(
     extended_folder, short_clips, tmp_path, monkeypatch
 ):
-    broken = {"decoder.ln.weight": -1.0}
+    broken = {"decoder.blocks.1.cross_attn.value.weight": -1.0}
 
     def tensors(whisper):
         for tensor in list_tensors(whisper):
             yield tensor._replace(values=tensor.values * broken.get(tensor.name, 1.0))
 
     monkeypatch.setattr("khmer_whisper.exports.ggml.list_tensors", tensors)
-    with pytest.raises(UserError, match="not written: .*0 of 2 clips are the same"):
-        export(str(extended_folder), tmp_path / "out", str(short_clips), form="ggml")
+    with pytest.raises(UserError, match=r"not written: .*0 of 1 clips are the same"):
+        export(str(extended_folder), tmp_path / "out", str(short_clips), form="ggml", clips=1)
     assert not list(tmp_path.iterdir())
 
 

@@ -20,7 +20,7 @@ from khmer_whisper import cli, training, warm_rows
 from khmer_whisper import model as models
 from khmer_whisper.config import Config
 from khmer_whisper.inputs import load_inputs
-from khmer_whisper.transcription import transcribe
+from khmer_whisper.transcription.transcriber import transcribe
 from khmer_whisper.vocabulary import extend
 from khmer_whisper.vocabulary.rows import khmer_ids
 

@@ -7,7 +7,8 @@ import click
 from khmer_aligned.console import Console
 from khmer_whisper.cli.publishing import demo, push_model, reproduce
 from khmer_whisper.cli.training import extend, train, train_aligner
-from khmer_whisper.cli.using import evaluate, export, transcribe
+from khmer_whisper.cli.transcribing import transcribe
+from khmer_whisper.cli.using import evaluate, export
 
 
 @click.group(cls=Console)

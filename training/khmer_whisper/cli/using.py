@@ -1,4 +1,4 @@
-"""Commands that use a model: evaluate, export, transcribe."""
+"""Commands that use a model: evaluate, export."""
 
 from __future__ import annotations
 
@@ -7,17 +7,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from khmer_aligned.console import ConsoleCommand, device_option, start_on
-from khmer_aligned.errors import Failed, UserError
+from khmer_aligned.console import ConsoleCommand
+from khmer_aligned.errors import UserError
 from khmer_whisper.cli.quiet import quiet
 
 if TYPE_CHECKING:
     from khmer_whisper.exports.formats import Format
-    from khmer_whisper.transcription import Form
 
 QUANTIZATIONS = ("float32", "float16", "bfloat16", "int8")
 ENGINE_FORMATS = ("ctranslate2", "ggml")
-FORMATS = ("txt", "json", "srt", "vtt")
 
 
 @click.command(cls=ConsoleCommand)
@@ -120,81 +118,3 @@ def export(
     for note in result.notes:
         click.echo(note)
     click.echo(f"\nModel folder: {out}")
-
-
-@click.command(cls=ConsoleCommand)
-@click.argument("model")
-@click.argument(
-    "files", nargs=-1, required=True, type=click.Path(path_type=Path, dir_okay=False, exists=True)
-)
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(FORMATS),
-    default="txt",
-    show_default=True,
-    help="Plain text, JSON with times, or subtitles.",
-)
-@click.option(
-    "-o",
-    "--out",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Write one file for each audio file into this folder instead of standard output.",
-)
-@click.option(
-    "--batch-size",
-    type=click.IntRange(1),
-    default=8,
-    show_default=True,
-    help="Stretches of a file decoded at a time.",
-)
-@device_option
-@quiet
-def transcribe(
-    model: str,
-    files: tuple[Path, ...],
-    form: Form,
-    out: Path | None,
-    batch_size: int,
-    device: str | None,
-) -> None:
-    """Transcribe audio FILES of any length with MODEL."""
-    from khmer_whisper import model as models
-    from khmer_whisper.transcription import transcribe_files
-
-    names = [f"{file.stem}.{form}" for file in files]
-    _check_output(names, form, out)
-    start_on(device)
-    whisper = models.place(models.load(model))
-    failed = 0
-    for file, name, result in zip(
-        files, names, transcribe_files(whisper, files, batch_size), strict=True
-    ):
-        if isinstance(result, Failed):
-            if len(files) == 1:
-                raise UserError(result.reason)
-            failed += 1
-            click.echo(f"Error: {result.reason}", err=True)
-            continue
-        if not result.segments:
-            click.echo(f"{file}: no speech was found", err=True)
-        if out:
-            (out / name).write_text(result.render(form), encoding="utf-8")
-        else:
-            click.echo(result.render(form), nl=False)
-    if failed:
-        raise UserError(f"{failed} of {len(files)} files could not be transcribed")
-
-
-def _check_output(names: list[str], form: str, out: Path | None) -> None:
-    """Make the folder `out`. Raises an error where a file would be overwritten or mixed up."""
-    if not out:
-        if form != "txt" and len(names) > 1:
-            raise click.UsageError(f"several files in one stream are no {form}: give --out")
-        return
-    if twice := sorted(name for name in names if names.count(name) > 1):
-        raise click.UsageError(f"two files would be written to {twice[0]}")
-    out.mkdir(parents=True, exist_ok=True)
-    for name in names:  # next to its audio, such a file may be a human's transcript
-        if (out / name).exists():
-            raise UserError(f"{out / name}: exists already; name another folder")

@@ -92,6 +92,8 @@ def export(
             "model": describe_source(whisper.source),
             "format": form,
             "quantization": quantization,
+            "clip_seconds": whisper.clip_seconds,
+            "max_target_positions": whisper.model.config.max_target_positions,
             exporter.package: version(exporter.package),
             "dataset": describe_source(splits.source)
             | {"split": split, "clips": len(original.predictions)},
