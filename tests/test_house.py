@@ -42,7 +42,7 @@ ROOMS: dict[str, list[set[str]]] = {
         {"examples"},
         {"callbacks", "decode", "vocabulary"},
         {"evaluation", "transcription"},
-        {"export", "inputs", "trainer"},
+        {"exports", "inputs", "trainer"},
         {"checkpoints", "model_folder"},
         {"warm_rows"},
         {"training", "ctc"},
