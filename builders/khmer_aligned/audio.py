@@ -27,6 +27,7 @@ SUFFIXES = frozenset(_SNDFILE | _FFMPEG)
 # other files, and FFmpeg would open those.
 _FORMATS = "mov,mp4,m4a,matroska,webm,aac,mp3,ogg,flac,wav,aiff,au,amr,asf,avi,flv,mpegts,mpeg,caf"
 _BLOCK = 1 << 18  # samples a channel
+_SPARE = 8  # an array that grows has room for an eighth more
 _LOUDEST = 16.0  # of full scale; what was mixed or decoded too loud stays well below
 
 
@@ -64,7 +65,7 @@ def load(
     if len(waveform) == 0:
         where = "" if start is None and end is None else f" between {start or 0} s and {end} s"
         raise _unreadable(f"{name}: holds no audio{where}")
-    peak = np.abs(waveform).max()  # NaN where one sample is
+    peak = find_peak(waveform)
     if not np.isfinite(peak):
         raise _unreadable(f"{name}: holds samples that are not numbers (NaN or infinite)")
     if peak > _LOUDEST:  # integers written as floats; clipped, nothing would be left of them
@@ -72,6 +73,11 @@ def load(
             f"{name}: holds samples of {peak:.3g} where 1 is full scale; scale them to [-1, 1]"
         )
     return waveform
+
+
+def find_peak(waveform: np.ndarray) -> float:
+    """The largest absolute value of a waveform (n,), which is not copied; NaN where one is NaN."""
+    return float(np.maximum(waveform.max(), -waveform.min()))
 
 
 def encode_flac(samples: np.ndarray) -> bytes:
@@ -146,12 +152,26 @@ def _stretch(blocks: Iterator[np.ndarray], first: int, last: int | None) -> Iter
 def _resample(blocks: Iterator[np.ndarray], rate: int) -> np.ndarray:
     """Blocks at `rate` to one waveform at `SAMPLE_RATE`, by libsoxr at high quality."""
     if rate == SAMPLE_RATE:
-        parts = list(blocks)
-    else:
-        stream = soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32", quality="HQ")
-        parts = [stream.resample_chunk(block) for block in blocks]
-        parts.append(stream.resample_chunk(np.zeros(0, np.float32), last=True))
-    return np.concatenate(parts) if parts else np.zeros(0, np.float32)
+        return _join(blocks)
+    stream = soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32", quality="HQ")
+
+    def resampled() -> Iterator[np.ndarray]:
+        yield from map(stream.resample_chunk, blocks)
+        yield stream.resample_chunk(np.zeros(0, np.float32), last=True)
+
+    return _join(resampled())
+
+
+def _join(blocks: Iterator[np.ndarray]) -> np.ndarray:
+    """Blocks of samples in one array, which grows in place: hours never lie in memory twice."""
+    waveform, length = np.empty(_BLOCK, np.float32), 0
+    for block in blocks:
+        if length + len(block) > len(waveform):
+            waveform.resize(length + len(block) + length // _SPARE, refcheck=False)
+        waveform[length : length + len(block)] = block
+        length += len(block)
+    waveform.resize(length, refcheck=False)
+    return waveform
 
 
 def _reason(error: sf.LibsndfileError | av.error.FFmpegError) -> str:
