@@ -27,6 +27,7 @@ SUFFIXES = frozenset(_SNDFILE | _FFMPEG)
 # other files, and FFmpeg would open those.
 _FORMATS = "mov,mp4,m4a,matroska,webm,aac,mp3,ogg,flac,wav,aiff,au,amr,asf,avi,flv,mpegts,mpeg,caf"
 _BLOCK = 1 << 18  # samples a channel
+_SPARE = 8  # an array that grows has room for an eighth more
 _LOUDEST = 16.0  # of full scale; what was mixed or decoded too loud stays well below
 
 
@@ -47,8 +48,7 @@ def load(
     Raises UserError where the file is missing, empty or damaged, and for samples that are not
     numbers or far beyond full scale.
     """
-    parts = list(stream(source, name=name, start=start, end=end, track=track))
-    return np.concatenate(parts)
+    return _join(stream(source, name=name, start=start, end=end, track=track))
 
 
 def stream(
@@ -88,13 +88,18 @@ def stream(
 
 def _check(block: np.ndarray, name: str) -> None:
     """Raises UserError for samples (n,) that are no sound."""
-    peak = np.abs(block).max(initial=0.0)  # NaN where one sample is
+    peak = find_peak(block)
     if not np.isfinite(peak):
         raise _unreadable(f"{name}: holds samples that are not numbers (NaN or infinite)")
     if peak > _LOUDEST:  # integers written as floats; clipped, nothing would be left of them
         raise _unreadable(
             f"{name}: holds samples of {peak:.3g} where 1 is full scale; scale them to [-1, 1]"
         )
+
+
+def find_peak(waveform: np.ndarray) -> float:
+    """The largest absolute value of a waveform (n,), which is not copied; NaN where one is NaN."""
+    return float(np.maximum(waveform.max(), -waveform.min()))
 
 
 def encode_flac(samples: np.ndarray) -> bytes:
@@ -187,6 +192,18 @@ def _gather(blocks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
             parts = []
     if rest := [part for part in parts if len(part)]:
         yield np.concatenate(rest)
+
+
+def _join(blocks: Iterator[np.ndarray]) -> np.ndarray:
+    """Blocks of samples in one array, which grows in place: hours never lie in memory twice."""
+    waveform, length = np.empty(_BLOCK, np.float32), 0
+    for block in blocks:
+        if length + len(block) > len(waveform):
+            waveform.resize(length + len(block) + length // _SPARE, refcheck=False)
+        waveform[length : length + len(block)] = block
+        length += len(block)
+    waveform.resize(length, refcheck=False)
+    return waveform
 
 
 def _reason(error: sf.LibsndfileError | av.error.FFmpegError) -> str:

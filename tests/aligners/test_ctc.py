@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from transformers import WhisperConfig
+from transformers import Wav2Vec2FeatureExtractor, WhisperConfig, WhisperFeatureExtractor
 from transformers.models.auto.modeling_auto import MODEL_FOR_CTC_MAPPING
 
 from khmer_aligned import aligners
@@ -19,6 +19,25 @@ def test_features_of_blocks_are_those_of_the_whole(aligner, market, monkeypatch,
     expected = whole["input_features"][0]
     monkeypatch.setattr(features, "_BLOCK_SECONDS", 1)
     np.testing.assert_allclose(aligner.front_end.prepare(part), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["log-mel", "Whisper's", "samples"])
+def test_features_of_a_long_recording_are_computed_where_they_are_read(
+    aligner, market, monkeypatch, kind
+):
+    extractor = {
+        "log-mel": aligner.extractor,
+        "Whisper's": WhisperFeatureExtractor(chunk_length=2),
+        "samples": Wav2Vec2FeatureExtractor(do_normalize=True),
+    }[kind]
+    held = features.prepare(extractor, market)
+    assert isinstance(held, np.ndarray)
+    monkeypatch.setattr(features, "_LONG_SECONDS", 1)
+    streamed = features.prepare(extractor, market)
+    assert isinstance(streamed, features.Streamed) and streamed.shape == held.shape
+    count = len(held)
+    for first, last in ((0, count), (0, 7), (count // 3, count // 2), (count - 3, count)):
+        np.testing.assert_allclose(streamed[first:last], held[first:last], atol=1e-5)
 
 
 def test_tokens_are_the_letters_that_the_vocabulary_has(aligner):

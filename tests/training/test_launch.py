@@ -64,6 +64,23 @@ def test_two_processes_learn_what_one_does(few, tiny_folder, tmp_path):
     assert device.startswith("device: ") and others == [error]
 
 
+@pytest.mark.slow
+def test_two_processes_score_what_one_does(few, tiny_folder, tmp_path):
+    command = [
+        *(sys.executable, "-m", "khmer_whisper.cli", "evaluate", str(tiny_folder), str(few)),
+        *("--split", "train", "--batch-size", "2", "--out"),
+    ]
+    alone, _, status = run([*command, str(tmp_path / "one")])
+    assert status == 0
+    together, complaints, status = run([*command, str(tmp_path / "two"), "--processes", "2"])
+    assert status == 0, complaints
+    assert together == alone and together.count("CER") == 1
+    for name in ("predictions.jsonl", "metrics.json"):
+        one, two = (tmp_path / folder / name for folder in ("one", "two"))
+        assert one.read_bytes() == two.read_bytes()
+    assert len((tmp_path / "two/predictions.jsonl").read_text("utf-8").splitlines()) == 16
+
+
 def test_the_error_shown_is_the_mistake_and_not_its_consequences(tmp_path):
     def failure(rank: int, exitcode: int, message: str | None) -> ProcessFailure:
         file = tmp_path / f"{rank}.json"

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 import torch
+import transformers
+from accelerate import PartialState
 from transformers import TrainerCallback
 
 from khmer_aligned.errors import UserError
@@ -44,6 +46,30 @@ def one_step(dataset: Path, folder: Path, batch_size: int = 8, **options):
     trainer.add_callback(gradients)
     trainer.train()
     return trainer.state.log_history[0]["loss"], gradients.steps[0]
+
+
+def test_each_process_masks_other_stretches(few, tmp_path, monkeypatch):
+    whisper = tiny_model()
+    config = Config(dataset=str(few), max_steps=1, spec_augment=True)
+    clips = Clips(
+        [Part("d", select_fitting(data.load(str(few)), "train", whisper, "text"))], whisper, config
+    )
+    trainer = WhisperTrainer(whisper, config, clips, None, tmp_path)
+    features = torch.zeros(1, 80, 200)
+    masks: list[torch.Tensor] = []
+
+    def draw(**_: object) -> None:
+        whisper.model.train()
+        masks.append(whisper.model.model._mask_input_features(features + 1))
+
+    monkeypatch.setattr(trainer, "train", draw)
+    for process in (0, 1, 1, 2):
+        transformers.set_seed(config.seed)  # as `training` does in every process
+        monkeypatch.setitem(PartialState._shared_state, "process_index", process)
+        trainer.run(None)
+    first, second, again, third = masks
+    assert torch.equal(second, again)
+    assert not any(torch.equal(*two) for two in ((first, second), (first, third), (second, third)))
 
 
 @pytest.mark.slow

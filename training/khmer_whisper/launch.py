@@ -77,6 +77,12 @@ def _traceback(failure: ProcessFailure) -> str:
     return failure.message["extraInfo"]["py_callstack"]
 
 
+def join_group() -> None:
+    """Join the group of processes, each with a GPU of its own where there are GPUs."""
+    # Without a GPU accelerate joins processes only when it is told to use the CPU.
+    PartialState(cpu=not torch.cuda.is_available())
+
+
 def leave_group() -> None:
     """Leave the group of processes; one that keeps it may hang when it exits."""
     PartialState().destroy_process_group()

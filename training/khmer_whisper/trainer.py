@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from accelerate import PartialState
 from peft import LoraConfig, PeftModel, get_peft_model
@@ -79,7 +80,14 @@ class WhisperTrainer(Seq2SeqTrainer):
             self.add_callback(EarlyStoppingCallback(config.patience))
 
     def run(self, checkpoint: Path | None) -> None:
-        """Train to the end, from a checkpoint if there is one."""
+        """Train to the end, from a checkpoint if there is one.
+
+        A checkpoint keeps the random state of each process, so a resumed training masks what an
+        undisturbed one does.
+        """
+        if process := PartialState().process_index:
+            # SpecAugment draws from this generator; with one seed all processes would mask alike.
+            np.random.seed(np.random.SeedSequence([self.args.seed, process]).generate_state(4))
         try:
             with one_line_errors():
                 self.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)

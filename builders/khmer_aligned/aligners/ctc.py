@@ -22,7 +22,7 @@ from transformers.utils.logging import disable_progress_bar
 from khmer_aligned.aligners.base import Tokens, spell
 from khmer_aligned.aligners.blank import check_greedy, find_blank
 from khmer_aligned.aligners.columns import LARGE, Columns
-from khmer_aligned.aligners.features import Extractor, prepare
+from khmer_aligned.aligners.features import Extractor, ModelInput, prepare
 from khmer_aligned.aligners.whisper import WhisperForCTC
 from khmer_aligned.aligners.windows import FrontEnd, compute_emissions
 from khmer_aligned.errors import UserError
@@ -145,7 +145,7 @@ def _front_end(
             mask = torch.arange(inputs.shape[1], device=inputs.device) < lengths[:, None]
         return model(**{key: inputs}, attention_mask=mask).logits
 
-    def features(waveform: np.ndarray) -> np.ndarray:
+    def features(waveform: np.ndarray) -> ModelInput:
         return prepare(extractor, waveform)
 
     config = model.config

@@ -13,13 +13,14 @@ import torch
 from torchaudio.pipelines import MMS_FA
 
 from khmer_aligned.aligners.base import MMS_NAME, Tokens, spell
+from khmer_aligned.aligners.features import normalize_samples
 from khmer_aligned.aligners.windows import FrontEnd, compute_emissions
 from khmer_aligned.errors import UserError
 from khmer_aligned.text import SpokenWord
 
 _RECEPTIVE = 400  # samples that one frame of wav2vec 2.0's convolutions looks at
 _STRIDE = 320  # samples from one frame to the next
-_BLOCK = 1 << 16  # samples
+_LEAST_VARIANCE = 1e-5  # of the waveform, as in the model's training
 
 
 class MmsAligner:
@@ -49,7 +50,7 @@ class MmsAligner:
 
     def emissions(self, waveforms: Sequence[np.ndarray]) -> list[np.ndarray]:
         front_end = FrontEnd(
-            prepare=_normalize,
+            prepare=lambda waveform: normalize_samples(waveform, _LEAST_VARIANCE),
             forward=lambda inputs, lengths: self._model(inputs, lengths)[0],
             step=1,
             stride=_STRIDE,
@@ -57,11 +58,3 @@ class MmsAligner:
             masks_padding=True,
         )
         return compute_emissions(front_end, waveforms, self._device)
-
-
-def _normalize(waveform: np.ndarray) -> np.ndarray:
-    """A waveform (n,) with zero mean and unit variance, as the model was trained on."""
-    # In blocks: in float64 three hours would take 4 GB.
-    centred = waveform - np.float32(waveform.mean(dtype=np.float64))
-    squares = [float(np.dot(b, b)) for b in np.array_split(centred, len(centred) // _BLOCK + 1)]
-    return np.divide(centred, np.float32(np.sqrt(sum(squares) / len(centred) + 1e-5)), out=centred)

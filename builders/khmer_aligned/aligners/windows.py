@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from khmer_aligned.aligners.features import ModelInput
 from khmer_aligned.schema import SAMPLE_RATE
 
 WINDOW_SECONDS = 30.0
@@ -38,7 +39,7 @@ class FrontEnd:
     window: steps of a model that reads exactly so many at a time; `prepare` gives no fewer
     """
 
-    prepare: Callable[[np.ndarray], np.ndarray]
+    prepare: Callable[[np.ndarray], ModelInput]
     forward: Callable[[torch.Tensor, torch.Tensor | None], torch.Tensor]
     step: int
     stride: int
@@ -152,7 +153,7 @@ def _next_batch(queue: list[_Window], position: int, budget: float, padding: boo
 
 
 def _run(
-    front_end: FrontEnd, inputs: list[np.ndarray], batch: list[_Window], device: torch.device
+    front_end: FrontEnd, inputs: list[ModelInput], batch: list[_Window], device: torch.device
 ) -> torch.Tensor:
     longest = batch[0].steps
     stacked = np.zeros((len(batch), longest, *inputs[0].shape[1:]), np.float32)

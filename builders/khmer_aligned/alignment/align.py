@@ -23,6 +23,7 @@ from khmer_aligned.alignment.readings import BestPath, find_best_path
 from khmer_aligned.alignment.target import Target, make_target, span_index
 from khmer_aligned.alignment.thresholds import DEFAULT, Thresholds
 from khmer_aligned.alignment.unspoken import Fit, Unspoken, drop_unspoken
+from khmer_aligned.audio import find_peak
 from khmer_aligned.errors import Failed, UserError
 from khmer_aligned.schema import SAMPLE_RATE, Problem
 from khmer_aligned.speech import find_speech
@@ -181,7 +182,7 @@ def _why_unusable(waveform: np.ndarray) -> Failed | None:
     if len(waveform) < _MIN_SECONDS * SAMPLE_RATE:
         milliseconds = f"{len(waveform) / SAMPLE_RATE * 1000:.0f} ms"
         return Failed(f"{milliseconds} of audio are too short", Problem.TOO_SHORT)
-    peak = np.abs(waveform).max()
+    peak = find_peak(waveform)
     if not np.isfinite(peak):
         return Failed("the audio holds NaN or infinite samples", Problem.UNREADABLE_AUDIO)
     if peak < _MIN_PEAK:

@@ -1,8 +1,9 @@
-"""The best path of tokens through CTC log-probabilities: exact, in little memory, any length.
+"""The best path of tokens through CTC log-probabilities, in little memory, any length.
 
 The recursion is that of CTC (Graves et al., 2006) with max in place of the sum, as in
-CTC-Segmentation (Kürzinger et al., 2020), without a beam or a band. `trellis` holds the compiled
-part and says why its memory stays small.
+CTC-Segmentation (Kürzinger et al., 2020). Up to about two hours it goes through the whole trellis;
+`beam` says what is proven of the path through a longer one. `trellis` holds the compiled part and
+says why its memory stays small.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from threading import Event
 import numpy as np
 from numba import njit
 
+from khmer_aligned.alignment.beam import find_path_in_beam
 from khmer_aligned.alignment.trellis import CHUNK, ROWS, Row, Trellis, absolute, keep, strip, trace
 from khmer_aligned.errors import UserError
 from khmer_aligned.schema import Problem
@@ -24,6 +26,9 @@ from khmer_aligned.schema import Problem
 # model that is often unsure, stars at every word: 15 % of the starts wrong at 0.3, 5 % at 1.0,
 # 1 % at 2.0.
 STAR_MARGIN = 2.0
+# Frames times tokens up to which the whole trellis is computed. Two hours of Khmer hold 4.5e10: 6 s
+# of one core, where a beam takes 2. Ten hours hold 1.1e12: 2 minutes against 8 s.
+WHOLE_CELLS = 5e10
 SHORTEST_STRIP = 512  # frames between two kept rows
 THREADED_CELLS = 1 << 24  # frames times tokens from which threads are worth their start
 
@@ -91,6 +96,12 @@ def align(
             f"{count + repeats}: the transcript is too long for the audio, or the audio was cut",
             category=Problem.TOO_LONG,
         )
+    if frames * count > WHOLE_CELLS:
+        emitted = find_path_in_beam(trellis)
+        if emitted is None:
+            raise _no_path(trellis)
+        position, best = emitted
+        return Path(position, best, float(best.sum(dtype=np.float64)))
     if threads is None:
         threads = count_cores() if frames * count >= THREADED_CELLS else 1
     return _find_path(trellis, threads)
@@ -188,11 +199,7 @@ def _find_path(trellis: Trellis, threads: int) -> Path:
     gaps, tokens = absolute(last, max(count - 1, 0), count + 1)
     in_token = bool(count > 0 and tokens[0] > gaps[-1])
     if not (tokens[0] if in_token else gaps[-1]) > -np.inf:
-        raise UserError(
-            f"no path of {count} tokens through {frames} frames has a probability above zero: "
-            "log_probs are -infinity where a token has to be",
-            category=Problem.TOO_LONG,
-        )
+        raise _no_path(trellis)
     position, log_probs = np.empty(frames, np.int32), np.empty(frames, np.float32)
     pair, end = count - 1 if in_token else count, frames
     for start in reversed(range(0, frames, height)):
@@ -200,6 +207,14 @@ def _find_path(trellis: Trellis, threads: int) -> Path:
         pair, in_token = trace(trellis, start, end, 0, row, pair, in_token, position, log_probs)
         end = start
     return Path(position, log_probs, float(log_probs.sum(dtype=np.float64)))
+
+
+def _no_path(trellis: Trellis) -> UserError:
+    return UserError(
+        f"no path of {len(trellis.tokens) - 1} tokens through {len(trellis.log_probs)} frames has "
+        "a probability above zero: log_probs are -infinity where a token has to be",
+        category=Problem.TOO_LONG,
+    )
 
 
 def _forward(trellis: Trellis, height: int, threads: int) -> tuple[list[Row], Row]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +9,7 @@ import click
 
 from khmer_aligned.console import ConsoleCommand, device_option, options_of, start_on
 from khmer_aligned.errors import UserError
+from khmer_whisper.cli import processes as several
 from khmer_whisper.cli.quiet import quiet
 from khmer_whisper.config import Config, Mixed
 from khmer_whisper.ctc.config import CtcConfig
@@ -39,13 +38,7 @@ class MixedType(click.ParamType):
     type=click.Path(path_type=Path, dir_okay=False),
     help="A TOML file with these options as keys, such as the training.toml of a model.",
 )
-@click.option(
-    "--processes",
-    type=click.IntRange(1),
-    default=1,
-    show_default=True,
-    help="One for each GPU. For several machines: accelerate launch -m khmer_whisper.cli train ...",
-)
+@several.option
 @click.option(
     "--allow-differences",
     is_flag=True,
@@ -74,13 +67,10 @@ def train(
     given = {name: value for name, value in options.items() if value not in (None, ())}
     given["dataset"] = dataset
     config = Config.read(config_file, **given) if config_file else Config.of(given)
-    rank = os.environ.get("RANK")  # set in each of several processes
-    if rank is None:
+    if not several.is_started():
         start_on(device)
-    if processes > 1 and rank is None:
-        from khmer_whisper.launch import launch
-
-        return launch("khmer_whisper.worker", sys.argv[1:], processes)
+    if several.launch(processes):
+        return
 
     from khmer_whisper import training
     from khmer_whisper.evaluation import format_comparison
@@ -92,14 +82,11 @@ def train(
     except KeyboardInterrupt:
         click.echo("stopped: the same command goes on from the last checkpoint", err=True)
         raise
-    if rank in (None, "0"):
+    if several.is_first():
         scores = {"base": result.base, "extended": result.extended, "tuned": result.tuned}
         click.echo(format_comparison(result.split, scores, result.difference))
         click.echo(f"\nModel folder: {out}")
-    if rank is not None:
-        from khmer_whisper.launch import leave_group
-
-        leave_group()
+    several.leave()
 
 
 @click.command("train-aligner", cls=ConsoleCommand)

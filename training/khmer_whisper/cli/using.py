@@ -9,6 +9,7 @@ import click
 
 from khmer_aligned.console import ConsoleCommand
 from khmer_aligned.errors import UserError
+from khmer_whisper.cli import processes as several
 from khmer_whisper.cli.quiet import quiet
 
 if TYPE_CHECKING:
@@ -36,11 +37,20 @@ ENGINE_FORMATS = ("ctranslate2", "ggml")
     type=click.Path(path_type=Path, file_okay=False),
     help="Write predictions.jsonl and metrics.json into this folder.",
 )
+@several.option
 @quiet
 def evaluate(
-    model: str, dataset: str, split: str, batch_size: int, streaming: bool, out: Path | None
+    model: str,
+    dataset: str,
+    split: str,
+    batch_size: int,
+    streaming: bool,
+    out: Path | None,
+    processes: int,
 ) -> None:
     """Score MODEL on a split of DATASET."""
+    if several.launch(processes):
+        return
     from khmer_whisper import evaluation
     from khmer_whisper import model as models
     from khmer_whisper.examples import data
@@ -49,14 +59,17 @@ def evaluate(
         if (out / "config.json").exists():
             raise UserError(f"{out}: holds a model and its own scores; name another folder")
         out.mkdir(parents=True, exist_ok=True)
+    several.join()
     whisper = models.place(models.load(model))
     splits = data.load(dataset, streaming=streaming)
     result = evaluation.evaluate(whisper, splits, split, batch_size)
-    if out:
-        evaluation.write_evaluation(out, result, splits, whisper.source)
-    for clip in result.left_out:
-        click.echo(f"not scored: {clip.id}: {clip.reason}", err=True)
-    click.echo(evaluation.format_scores(split, {model: result.scores}))
+    if several.is_first():
+        if out:
+            evaluation.write_evaluation(out, result, splits, whisper.source)
+        for clip in result.left_out:
+            click.echo(f"not scored: {clip.id}: {clip.reason}", err=True)
+        click.echo(evaluation.format_scores(split, {model: result.scores}))
+    several.leave()
 
 
 @click.command(cls=ConsoleCommand)

@@ -161,7 +161,7 @@ def make_example(
     aligner: CtcAligner, samples: np.ndarray, tokens: np.ndarray, times: np.ndarray
 ) -> Example:
     """The example of a waveform (n,) whose `tokens` (L,) are spoken at `times` (L, 2)."""
-    features = aligner.front_end.prepare(samples)
+    features = aligner.front_end.prepare(samples)[:]
     frames = aligner.front_end.frames_of(samples, len(features))
     return Example(features, tokens, times, frames)
 
