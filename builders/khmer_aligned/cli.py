@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from khmer_aligned.alignment.exports import Form, Level
 
 LICENCE = "The dataset's licence as the Hub names it, say cc-by-4.0, or unknown; asked for once."
+CORRECTIONS = "What people decided by ear.  [default: corrections.jsonl in the source's folder]"
 
 
 @click.group(cls=Console)
@@ -82,12 +83,14 @@ def align(
 @options_of(Thresholds)
 @click.option("--licence", help=LICENCE)
 @click.option("--title", help="The title of the card.")
+@click.option("--corrections", type=click.Path(path_type=Path), help=CORRECTIONS)
 @device_option
 def build(
     source: str,
     out: Path,
     licence: str | None,
     title: str | None,
+    corrections: Path | None,
     device: str | None,
     **options: Any,
 ) -> None:
@@ -101,7 +104,9 @@ def build(
 
     start_on(device)
     typed = {name: value for name, value in options.items() if value is not None}
-    result = building.build(source, out, licence=licence, title=title, **typed)
+    result = building.build(
+        source, out, licence=licence, title=title, corrections=corrections, **typed
+    )
     click.echo(result.summary(), err=True)
     click.echo(f"wrote {out}; next: khmer-aligned push-dataset {out} org/khmer-aligned", err=True)
 

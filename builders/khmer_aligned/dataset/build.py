@@ -17,9 +17,11 @@ from khmer_aligned import aligners
 from khmer_aligned.clips.labels import LabelCounter
 from khmer_aligned.clips.make import MakeClips
 from khmer_aligned.dataset.card import describe_splits, render_card, render_tasks
+from khmer_aligned.dataset.checked import count_checked
 from khmer_aligned.dataset.config import BuildConfig
 from khmer_aligned.dataset.join import join_shards
 from khmer_aligned.dataset.lag import settle_lag
+from khmer_aligned.dataset.origin import write_origin
 from khmer_aligned.dataset.plan import Plan, divide, group, make_plan, read_recordings
 from khmer_aligned.dataset.report import Report, sum_tallies, summary
 from khmer_aligned.dataset.rights import write_rights
@@ -63,6 +65,7 @@ def build(
     *,
     licence: str | None = None,
     title: str | None = None,
+    corrections: Path | None = None,
     **options: Any,
 ) -> BuildResult:
     """Build the folder `out` from the recordings in `source`, or finish it if it was begun.
@@ -71,13 +74,14 @@ def build(
     a dataset with an audio and a text column, by folder or Hub id. options: fields of BuildConfig
     or of its Thresholds that differ from `config`, as in `build(source, out, max_misfit=0.5)`.
     licence, title: of the card; of a folder that is finished, they replace those it has.
+    corrections: what people decided by ear; by default corrections.jsonl in the source's folder.
 
     A folder that holds another build or other files is never overwritten. Raises UserError for
     what the user can mend; a bad recording is no error, but ends in rejected.jsonl.
     """
     out = Path(out)
     licence = None if licence is None else check_licence(licence)
-    plan = make_plan(str(source), (config or BuildConfig()).with_options(**options))
+    plan = make_plan(str(source), (config or BuildConfig()).with_options(**options), corrections)
     if (report := _finished(out, plan.key)) is not None:
         shutil.rmtree(out / _WORK, ignore_errors=True)  # of a build killed in its last line
         _dress_card(out / "README.md", licence, title)
@@ -91,6 +95,7 @@ def build(
         except BaseException:
             _leave_free(out, work)
             raise
+        write_origin(out, plan.corpus, plan.config)
         write_whole(out / "eval.yaml", render_tasks(report))
         write_whole(out / "README.md", render_card(report, licence, title))
         write_whole(out / _RECORD, json.dumps(report, ensure_ascii=False, indent=2))
@@ -122,7 +127,7 @@ def _run(plan: Plan, work: Path, out: Path) -> Report:
     sizes = join_shards(paths, grouping, config.seed, out, cache)
     lines = [line + "\n" for tally in tallies for line in tally.rejections]
     write_whole(out / "rejected.jsonl", "".join(lines))
-    return {
+    report: Report = {
         "key": plan.key,
         "source": plan.identity["source"],
         "config": plan.identity["config"],
@@ -137,6 +142,12 @@ def _run(plan: Plan, work: Path, out: Path) -> Report:
         "files": file_sums(out),
         "lag": {**lag, "differing": [item for tally in tallies for item in tally.differing]},
     }
+    decisions = plan.corpus.decisions()
+    unknown = {item.recording for item in decisions} - set(recordings["id"])
+    stale = sum(map(len, recordings["stale"])) + sum(d.recording in unknown for d in decisions)
+    if checked := count_checked(decisions, stale):
+        report["checked"] = checked
+    return report
 
 
 def _dress_card(card: Path, licence: str | None, title: str | None) -> None:

@@ -41,9 +41,12 @@ class Plan:
     key: str
 
 
-def make_plan(source: str, config: BuildConfig) -> Plan:
-    """Find the recordings and the models; raises UserError where one is missing."""
-    corpus = sources.find(source)
+def make_plan(source: str, config: BuildConfig, corrections: Path | None = None) -> Plan:
+    """Find the recordings and the models; raises UserError where one is missing.
+
+    corrections: their file, where it does not lie in the source's folder
+    """
+    corpus = sources.find(source, corrections)
     pinned = {
         "aligner": aligners.identity(config.aligner),
         "tokenizer": resolve(config.tokenizer, "model").identity,
