@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 LICENCE = "The dataset's licence as the Hub names it, say cc-by-4.0, or unknown; asked for once."
 CORRECTIONS = "What people decided by ear.  [default: corrections.jsonl in the source's folder]"
+SOURCE = "Where the recordings are, if they have moved since the build."
 
 
 @click.group(cls=Console)
@@ -151,6 +152,23 @@ def push_dataset(folder: Path, repository: str, **settings: Any) -> None:
         publish(folder, repository, "dataset", Settings(**settings), read_rights(folder)),
         err=True,
     )
+
+
+@main.command()
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="The file.  [default: OUT/report.html]"
+)
+@click.option("--source", help=SOURCE)
+def report(out: Path, output: Path | None, source: str | None) -> None:
+    """Write one page on the build OUT: its numbers, and clips and rejections to listen to.
+
+    The page holds all that it shows, so that it opens from a file, without a network. A publish
+    leaves it at home.
+    """
+    from khmer_aligned.report.page import write_report
+
+    click.echo(f"wrote {write_report(out, output, source=source)}", err=True)
 
 
 @main.command()

@@ -28,6 +28,8 @@ REQUIRED = {
 PUBLISHED_DOT_NAMES = {".gitattributes", ".eval_results"}
 # TensorBoard's files, in `runs`, bear this machine's name.
 UNPUBLISHED_FOLDERS = {"checkpoints", "runs", "__pycache__"}
+# A page with the audio of rejections, which are not published.
+UNPUBLISHED_FILES = {"report.html"}
 # Loading one of these runs whatever code its author put inside.
 PICKLES = (
     "*.pt",
@@ -44,7 +46,7 @@ _SHARD = re.compile(r"(?P<stem>.+)-(?P<index>\d{5})-of-(?P<count>\d{5})(?P<endin
 
 def published_files(folder: Path) -> dict[str, Path]:
     """The files of a folder by their names in the repository, sorted."""
-    files = {}
+    files: dict[str, Path] = {}
     for parent, folders, names in os.walk(folder):
         folders[:] = [
             name for name in folders if name not in UNPUBLISHED_FOLDERS and _visible(name)
@@ -55,6 +57,8 @@ def published_files(folder: Path) -> dict[str, Path]:
         for name in filter(_visible, names):
             path = Path(parent, name)
             files[path.relative_to(folder).as_posix()] = path
+    for name in UNPUBLISHED_FILES:
+        files.pop(name, None)
     return dict(sorted(files.items()))
 
 

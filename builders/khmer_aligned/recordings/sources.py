@@ -76,18 +76,39 @@ def find(name: str, corrections: Path | None = None) -> Corpus:
 
 
 def _find(name: str) -> Corpus:
+    root, kind = _place(name)
+    if kind == "dataset" and not root.is_dir():
+        return Corpus(name, kind, resolve(name, "dataset").identity)
+    return Corpus(str(root), kind, _folder_sha256(root, SOURCES[kind]))
+
+
+def _place(name: str) -> tuple[Path, str]:
+    """The folder that `name` is, and its format; a name that is no folder is a Hub id."""
     root = Path(name)
     if root.is_file() and root.name in manifest.MANIFESTS:
         root = root.parent
     if not root.is_dir():
-        return Corpus(name, "dataset", resolve(name, "dataset").identity)
+        return Path(name), "dataset"
     for kind, source in SOURCES.items():
         if source.find(root):
-            return Corpus(str(root), kind, _folder_sha256(root, source))
+            return root, kind
     raise UserError(
         f"{name}: holds no audio file, no {', '.join(manifest.MANIFESTS)} and no dataset; "
         f"put recordings and their .txt of the same name there"
     )
+
+
+def read_uncorrected(name: str) -> Iterator[Recording]:
+    """The recordings of a folder or a Hub id as they are there; no file is hashed.
+
+    An audio file that a link puts into the folder from elsewhere is left out.
+    """
+    root, kind = _place(name)
+    for recording in SOURCES[kind].read(name if kind == "dataset" else str(root)):
+        audio = recording.audio
+        if isinstance(audio, Path) and not folder.is_inside(audio, root):
+            recording = replace(recording, audio=None)
+        yield recording
 
 
 def read(corpus: Corpus) -> Iterator[Recording]:
