@@ -172,6 +172,34 @@ def report(out: Path, output: Path | None, source: str | None) -> None:
 
 
 @main.command()
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option("--clip", help="The clip or rejection to begin with, as `report` names it.")
+@click.option("--sample", type=click.IntRange(min=1), help="Check so many clips, drawn at random.")
+@click.option("--seed", default=1, show_default=True, help="Decides which clips are drawn.")
+@click.option("--again", is_flag=True, help="Show what was decided before as undecided.")
+@click.option("--who", help="Your name in the corrections.  [default: the user's]")
+@click.option("--source", help=SOURCE)
+@click.option("--corrections", type=click.Path(path_type=Path), help=CORRECTIONS)
+@click.option("--aligner", help="Where the aligner lies, if it has moved since the build.")
+@click.option("--tokenizer", help="Where the tokenizer lies, if it has moved since the build.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Another needs --token.")
+@click.option("--port", default=8017, show_default=True, help="0 takes a free one.")
+@click.option("--token", help="A secret that the address has to have.")
+@device_option
+def review(out: Path, device: str | None, **settings: Any) -> None:
+    """Listen to the build OUT in a browser, and correct it.
+
+    Each decision is saved in corrections.jsonl beside the recordings, which stay as they are; the
+    next build takes them. With --sample the share of right clips is measured, too.
+    """
+    from khmer_aligned.review.serve import ReviewSettings
+    from khmer_aligned.review.serve import review as serve
+
+    start_on(device)
+    click.echo(serve(out, ReviewSettings(**settings)), err=True)
+
+
+@main.command()
 @click.argument("dataset")
 @click.option("--source", help="What it was built from: build it again, and compare the bytes.")
 @click.option("--verify-only", is_flag=True, help="Check the files, without what they come from.")

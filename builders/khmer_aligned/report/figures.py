@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -19,6 +20,7 @@ from khmer_aligned.schema import SAMPLE_RATE, SPLITS
 
 _SHOWN_SPEAKERS = 30
 _SHOWN_WORDS = 40
+_BINS = 20  # of a histogram, at most one more
 _COUNTED = 20_000  # clips whose labels are counted: a tokenizer takes 0.1 ms for each
 
 CountLabels = Callable[[str, str], int]
@@ -62,7 +64,7 @@ class Group:
     seconds: float
     characters: int
     score: float | None  # the median
-    rejected_seconds: float | None = None  # None where a rejection does not say whose it is
+    rejected_seconds: float
 
 
 @dataclass(frozen=True)
@@ -95,8 +97,9 @@ def what_became(report: Report) -> list[Became]:
 
 
 def by_split(items: Sequence[Item]) -> list[Group]:
-    """The clips of each split."""
-    groups = _group(items, lambda item: item.split or "")
+    """The clips of each split, and what was rejected of its recordings."""
+    split_of = {item.recording: item.split for item in items if item.kind == CLIP}
+    groups = _group(items, lambda item: split_of.get(item.recording) or "")
     return [groups[name] for name in SPLITS if name in groups]
 
 
@@ -110,12 +113,13 @@ def by_speaker(items: Sequence[Item]) -> list[Group]:
 
 def _group(items: Sequence[Item], name_of: Callable[[Item], str]) -> dict[str, Group]:
     members: dict[str, list[Item]] = {}
-    rejected: Counter[str] = Counter()
+    rejected: dict[str, float] = {}
     for item in items:
         if item.kind == CLIP:
             members.setdefault(name_of(item), []).append(item)
         else:
-            rejected[name_of(item)] += item.seconds  # type: ignore[assignment]
+            name = name_of(item)
+            rejected[name] = rejected.get(name, 0.0) + item.seconds
     return {
         name: Group(
             name,
@@ -134,33 +138,34 @@ def histograms(items: Sequence[Item], count_labels: CountLabels | None) -> list[
     """Length, score, speed and labels of the clips; labels only with a tokenizer."""
     clips = [item for item in items if item.kind == CLIP]
     shown = [
-        _histogram("Length", "seconds", [item.seconds for item in clips], 2.0, 15),
-        _histogram("Score", "mean probability", [item.score or 0 for item in clips], 0.05, 20),
+        _histogram("Length", "seconds", [item.seconds for item in clips]),
+        _histogram("Score", "mean probability", [item.score or 0 for item in clips]),
         _histogram(
             "Speed",
             "characters a second",
             [len(item.spoken) / max(item.seconds, 1e-3) for item in clips],
-            2.0,
-            15,
         ),
     ]
     if count_labels is not None:
         some = clips[:: max(1, len(clips) // _COUNTED)]
         labels = [float(count_labels(item.text, item.spoken)) for item in some]
-        shown.append(_histogram("Labels", "Whisper's tokens in a clip", labels, 20.0, 22))
+        shown.append(_histogram("Labels", "Whisper's tokens", labels))
     return shown
 
 
-def _histogram(
-    title: str, unit: str, values: Sequence[float], width: float, bins: int
-) -> Histogram:
-    """Bins of a width from 0 on; the last one has all that is more."""
-    counts = [0] * bins
+def _histogram(title: str, unit: str, values: Sequence[float]) -> Histogram:
+    """Bins from the lowest value to the highest, each 1, 2 or 5 times a power of ten wide."""
+    low, high = min(values, default=0.0), max(values, default=1.0)
+    power = 10.0 ** math.floor(math.log10(max(high - low, 1e-3) / _BINS))
+    width = next(power * k for k in (1, 2, 5, 10) if power * k * _BINS >= high - low)
+    first = math.floor(low / width)
+    counts = [0] * (math.floor(high / width) - first + 1)
     for value in values:
-        counts[min(bins - 1, max(0, int(value / width)))] += 1
-    while len(counts) > 1 and not counts[-1]:
-        counts.pop()
-    bars = tuple((f"{i * width:g} to {(i + 1) * width:g}", n) for i, n in enumerate(counts))
+        counts[min(len(counts) - 1, math.floor(value / width) - first)] += 1
+    bars = tuple(
+        (f"{(first + i) * width:.6g} to {(first + i + 1) * width:.6g}", count)
+        for i, count in enumerate(counts)
+    )
     return Histogram(title, unit, bars, _median(values) or 0.0)
 
 

@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import shlex
-from base64 import b64encode
-from dataclasses import asdict
-from functools import cache
 from pathlib import Path
-from typing import Any
-
-import jinja2
 
 from khmer_aligned.clips.labels import LabelCounter
 from khmer_aligned.console import note
@@ -19,6 +12,7 @@ from khmer_aligned.dataset.verify import read_report
 from khmer_aligned.errors import UserError
 from khmer_aligned.files import write_whole
 from khmer_aligned.report import figures
+from khmer_aligned.report.assets import PAGES, SCRIPTS, render
 from khmer_aligned.report.choose import choose
 from khmer_aligned.report.examples import make_example
 from khmer_aligned.report.items import read_items
@@ -27,12 +21,6 @@ from khmer_aligned.schema import SAMPLE_RATE
 
 REPORT = "report.html"
 _SECONDS = 1_800.0  # of audio in a page: 7.2 MB in base64
-_TEMPLATES = Path(__file__).with_name("page")
-_SCRIPTS = ("sound.js", "waveform.js", "text.js", "list.js")
-
-# Parts of scripts and styles that the application of `review` uses, too.
-SHARED_SCRIPTS = ("sound.js", "waveform.js", "text.js")
-SHARED_STYLE = "style.css"
 
 
 def write_report(
@@ -85,49 +73,7 @@ def render_report(folder: Path, *, source: str | None = None, called: str = "OUT
         "examples": examples,
         "has_source": recordings is not None,
     }
-    return render("report.html", context, _SCRIPTS)
-
-
-def render(template: str, context: dict[str, Any], scripts: tuple[str, ...]) -> str:
-    """A template with its style and scripts inside, which alone the page may run."""
-    script, style = "\n".join(map(asset, scripts)), asset(SHARED_STYLE)
-    return (
-        _environment()
-        .get_template(template)
-        .render(
-            **context,
-            style=style,
-            script=script,
-            script_sum=b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        )
-    )
-
-
-@cache
-def asset(name: str) -> str:
-    """A file of the page."""
-    return (_TEMPLATES / name).read_text(encoding="utf-8")
-
-
-@cache
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["clock"] = clock
-    environment.filters["as_dict"] = asdict
-    return environment
-
-
-def clock(seconds: float) -> str:
-    """Seconds as a person says them: 4.2 s, 12.3 min, 3.4 h."""
-    if seconds < 100:
-        return f"{seconds:.1f} s"
-    return f"{seconds / 60:.1f} min" if seconds < 6000 else f"{seconds / 3600:,.1f} h"
+    return render(PAGES / "report.html", context, [*SCRIPTS, PAGES / "list.js"])
 
 
 def _open_source(origin: Origin, only: set[str]) -> Source | None:

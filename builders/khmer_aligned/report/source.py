@@ -77,6 +77,11 @@ class Source:
                 located.update((item.key, item) for item in locate(members, raw))
         return [located.get(item.key, item) for item in items]
 
+    def uncorrected(self, id: str) -> Recording:
+        """A recording as its source has it."""
+        text = self.texts[id]
+        return replace(text.built.recording, text=text.source, corrections=(), stale=(), cues=())
+
     def duration(self, id: str) -> float:
         """Seconds of the file of a recording."""
         return len(self._decode(id)) / SAMPLE_RATE
