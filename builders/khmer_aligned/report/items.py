@@ -9,6 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from khmer_aligned.dataset.statistics import shards_of
@@ -104,14 +105,16 @@ def _rejections(folder: Path) -> Iterator[Item]:
             )
 
 
-def read_clip(place: Place) -> dict[str, Any]:
-    """The whole row of a clip, with its words and its FLAC."""
-    file = _open(place.shard)
+def read_clip(place: Place, columns: tuple[str, ...] | None = None) -> dict[str, Any]:
+    """The row of a clip, with its words and its FLAC; of some columns where they are named."""
     row = place.row
-    for group in range(file.num_row_groups):
-        count = file.metadata.row_group(group).num_rows
+    metadata = _open(place.shard).metadata
+    for group in range(metadata.num_row_groups):
+        count = metadata.row_group(group).num_rows
         if row < count:
-            return _read_group(place.shard, group).slice(row, 1).to_pylist()[0]
+            read = _read_group if columns is None else _read_columns
+            result: dict[str, Any] = read(place.shard, group, columns).slice(row, 1).to_pylist()[0]
+            return result
         row -= count
     raise IndexError(f"{place.shard} has no row {place.row}")
 
@@ -121,6 +124,11 @@ def _open(shard: Path) -> pq.ParquetFile:
     return pq.ParquetFile(shard)
 
 
-@lru_cache(maxsize=4)
-def _read_group(shard: Path, group: int) -> Any:
+@lru_cache(maxsize=4)  # with audio
+def _read_group(shard: Path, group: int, columns: tuple[str, ...] | None) -> pa.Table:
     return _open(shard).read_row_group(group)
+
+
+@lru_cache(maxsize=256)
+def _read_columns(shard: Path, group: int, columns: tuple[str, ...] | None) -> pa.Table:
+    return _open(shard).read_row_group(group, columns=list(columns or ()))

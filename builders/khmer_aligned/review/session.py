@@ -22,7 +22,8 @@ from khmer_aligned.recordings.corrections import (
     read_decisions,
     write_decisions,
 )
-from khmer_aligned.report.items import Item
+from khmer_aligned.report.examples import place_words
+from khmer_aligned.report.items import Item, read_clip
 from khmer_aligned.report.source import Source
 from khmer_aligned.review.stretches import MAX_WINDOW, Stretch, stretch_of
 from khmer_aligned.schema import MAX_CLIP_SECONDS
@@ -83,10 +84,7 @@ class Session:
     def decision_on(self, index: int) -> Decision | None:
         """The latest decision on a stretch; with `again`, the latest of this session."""
         template = self._stretch(index).template
-        return self._decisions_by_recording().find(template, self.started if self.again else None)
-
-    def _decisions_by_recording(self) -> _Index:
-        return _Index(self.decisions)
+        return _Index(self.decisions).find(template, self.started if self.again else None)
 
     def states(self) -> list[str]:
         """The verdict on each stretch, "" where there is none."""
@@ -113,7 +111,7 @@ class Session:
         ]
 
     def view(self, index: int) -> dict[str, Any]:
-        """All that the page shows of one stretch; words come with its alignment."""
+        """All that the page shows of one stretch; `fit` as the build has it, where it is a clip."""
         stretch, item, decision = self._stretch(index), self.items[index], self.decision_on(index)
         start, end = (decision.start, decision.end) if decision else stretch.edges
         low, high = self.window(index)
@@ -139,6 +137,7 @@ class Session:
             "state": decision.verdict if decision else "",
             "why": decision.reason if decision else "",
             "who": decision.who if decision else "",
+            "fit": None if decision else _built_fit(item),
         }
 
     def window(self, index: int) -> tuple[float, float]:
@@ -263,6 +262,20 @@ class _Index:
             if session in (None, decision.session) and template.is_of(decision):
                 return decision
         return None
+
+
+def _built_fit(item: Item) -> dict[str, Any] | None:
+    """The alignment of a clip in the build, in the form that `Realigner.align` gives."""
+    if item.place is None:
+        return None
+    row = read_clip(item.place, ("spoken", "words"))
+    return {
+        "fits": True,
+        "problem": "",
+        "score": item.score,
+        "spoken": row["spoken"],
+        "words": place_words(row["spoken"], row["words"]),
+    }
 
 
 def _now() -> str:

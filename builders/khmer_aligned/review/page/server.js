@@ -31,7 +31,7 @@ const Server = (() => {
     const view = await json(`/api/stretch/${index}`);
     const audio = await ask(`/api/audio/${index}?low=${view.low}&high=${view.high}`);
     const buffer = await Sound.decode(await audio.arrayBuffer());
-    return { view, buffer, peaks: peaksOf(buffer.getChannelData(0), buffer.sampleRate), fit: null };
+    return { view, buffer, peaks: peaksOf(buffer.getChannelData(0), buffer.sampleRate), fit: view.fit };
   }
 
   function stretch(index) {
