@@ -171,6 +171,28 @@ def report(out: Path, output: Path | None, source: str | None) -> None:
     click.echo(f"wrote {write_report(out, output, source=source)}", err=True)
 
 
+@main.command("push-space")
+@click.argument("out", type=click.Path(path_type=Path))
+@click.argument("repository")
+@click.option("--source", help=SOURCE)
+@click.option("--licence", help="Of the audio in the page.  [default: that of the dataset's card]")
+@click.option("--title", help="The title of the Space.  [default: that of the dataset's card]")
+@click.option("--private", is_flag=True, help="Create the Space as a private one.")
+@click.option(
+    "--message", default="Publish the page", show_default=True, help="The title of the commit."
+)
+@click.option("--dry-run", is_flag=True, help="Say what would be uploaded, and change nothing.")
+def push_space(out: Path, repository: str, source: str | None, **settings: Any) -> None:
+    """Publish the page of the build OUT as a static Space, REPOSITORY, in one commit.
+
+    Visitors browse and listen there. The page holds audio of clips and of rejected stretches.
+    """
+    from khmer_aligned.hub.publish import Settings
+    from khmer_aligned.report.space import push_space as push
+
+    click.echo(push(out, repository, Settings(**settings), source=source), err=True)
+
+
 @main.command()
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option("--clip", help="The clip or rejection to begin with, as `report` names it.")

@@ -21,7 +21,8 @@ def recording(path, text, problem=None, start=None, end=None):
     return {
         "id": "a", "recording": "a", "audio": audio, "text": text, "path": "shelf/a.ogg",
         "speaker": None, "split": None, "start": start, "end": end, "problem": problem,
-        "detail": "it is not there" if problem else "", "cues": [], "content": None, "corrections": [],
+        "detail": "it is not there" if problem else "", "cues": [], "content": None,
+        "corrections": [],
     }  # fmt: skip
 
 

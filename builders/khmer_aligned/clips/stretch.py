@@ -30,7 +30,7 @@ class JudgedStretch:
 
 def keep_all(thresholds: Thresholds) -> Thresholds:
     """The thresholds under which no phrase counts as unspoken."""
-    return replace(thresholds, unspoken_misfit=_MOST)
+    return replace(thresholds, unspoken_misfit=_MOST, misfit_margin=_MOST)
 
 
 def judge_stretch(

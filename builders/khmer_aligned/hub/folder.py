@@ -12,17 +12,19 @@ from typing import Literal
 
 from khmer_aligned.errors import UserError
 
-RepoType = Literal["dataset", "model"]
+RepoType = Literal["dataset", "model", "space"]
 
 # What a loader picks up by its name. A publish deletes those that the folder no longer holds, so
 # that nobody loads two builds mixed; whatever else was put into the repository by hand stays.
 MANAGED = {
     "dataset": re.compile(r"data/.+"),
     "model": re.compile(r"(model|pytorch_model)[^/]*\.(safetensors|bin)(\.index\.json)?"),
+    "space": re.compile(r"index\.html"),
 }
 REQUIRED = {
     "dataset": ("README.md", "data/*.parquet"),
     "model": ("README.md", "config.json", "*.safetensors"),
+    "space": ("README.md", "index.html"),
 }
 # Files of work in progress start with a dot or lie in one of these folders, and stay at home.
 PUBLISHED_DOT_NAMES = {".gitattributes", ".eval_results"}

@@ -147,21 +147,28 @@ def correct(recording: Recording, decisions: Sequence[Decision]) -> Corrected:
     if recording.problem:
         stale = tuple(f"{_name(item)}: {recording.problem}" for item in decisions)
         return Corrected(replace(recording, stale=stale), unchanged)
+    stale_lines = [
+        f"{_name(item)}: the text has changed since"
+        for item in decisions
+        if recording.text[slice(*item.span)] != item.before
+    ]
+    changes, overlapping = _apart(
+        [
+            item
+            for item in sorted(decisions, key=lambda item: (item.span, item.start))
+            if item.is_change and recording.text[slice(*item.span)] == item.before
+        ]
+    )
+    stale_lines += [f"{_name(item)}: overlaps another in time" for item in overlapping]
     edits: list[Edit] = []
     corrections: list[Correction] = []
-    stale_lines: list[str] = []
-    time, offset = 0.0, 0
-    for item in sorted(decisions, key=lambda item: (item.span, item.start)):
+    offset = 0
+    for item in changes:
         first, last = item.span
-        if recording.text[first:last] != item.before:
-            stale_lines.append(f"{_name(item)}: the text has changed since")
-        elif item.is_change and item.start < time - 1e-3:
-            stale_lines.append(f"{_name(item)}: overlaps another corrected stretch in time")
-        elif item.is_change:
-            after = item.before if item.verdict == REJECT else item.after
-            edits.append((first, last, after))
-            corrections.append(_correction(item, first + offset, after))
-            time, offset = item.end, offset + len(after) - (last - first)
+        after = item.before if item.verdict == REJECT else item.after
+        edits.append((first, last, after))
+        corrections.append(_correction(item, first + offset, after))
+        offset += len(after) - (last - first)
     text = rewrite(recording.text, edits)
     corrected = replace(
         recording,
@@ -171,6 +178,27 @@ def correct(recording: Recording, decisions: Sequence[Decision]) -> Corrected:
         stale=tuple(stale_lines),
     )
     return Corrected(corrected, text)
+
+
+def _apart(changes: list[Decision]) -> tuple[list[Decision], list[Decision]]:
+    """Changes in order that do not overlap in time, and those that had to be left out.
+
+    An edge that was found gives way to one that a person moved.
+    """
+    kept: list[Decision] = []
+    overlapping: list[Decision] = []
+    for item in changes:
+        before = kept[-1] if kept else None
+        if before is None or before.end <= item.start + 1e-3:
+            kept.append(item)
+        elif not item.moved and before.end < item.end:
+            kept.append(replace(item, start=before.end))
+        elif not before.moved and before.start < item.start:
+            kept[-1] = replace(before, end=item.start)
+            kept.append(item)
+        else:
+            overlapping.append(item)
+    return kept, overlapping
 
 
 def _correction(item: Decision, first: int, after: str) -> Correction:
