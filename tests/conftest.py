@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from .browser import browser as browser
+from .browser import page as page
 from .hub.fixtures import hub as hub
 
 # A process of tests on each core: torch's threads would only wait for one another. Read when torch
@@ -76,3 +78,40 @@ def true_words(recordings: Path):
             ]
 
     return read
+
+
+@pytest.fixture(scope="session")
+def small_source(recordings: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two of the demo's recordings and their table; a test that changes it copies it."""
+    folder = tmp_path_factory.mktemp("small") / "source"
+    folder.mkdir()
+    for name in ("farm", "market"):
+        shutil.copy(recordings / f"{name}.ogg", folder)
+    with (recordings / "metadata.csv").open(encoding="utf-8", newline="") as table:
+        header, *rows = csv.reader(table)
+    with (folder / "metadata.csv").open("w", encoding="utf-8", newline="") as table:
+        writer = csv.writer(table)
+        writer.writerow(header)
+        writer.writerows(row for row in rows if row[0] in ("farm.ogg", "market.ogg"))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def build_small(aligner_folder: Path, tokenizer_folder: Path):
+    """`build_small(source, out)`: a build with the demo's aligner and its lag."""
+    from khmer_aligned.dataset.build import build
+
+    def run(source: Path, out: Path, **options):
+        models = {"aligner": str(aligner_folder), "tokenizer": str(tokenizer_folder)}
+        settings = {"max_labels": 96, "lag": 0.038, "licence": "cc0-1.0"}
+        return build(source, out, **(models | settings | options))
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def small_build(small_source: Path, build_small) -> Path:
+    """The build of `small_source`; a test that changes it copies it."""
+    out = small_source.parent / "khmer-aligned"
+    build_small(small_source, out)
+    return out

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 LICENCE = "The dataset's licence as the Hub names it, say cc-by-4.0, or unknown; asked for once."
 
+CORRECTIONS = "What people decided by ear.  [default: corrections.jsonl in the source's folder]"
+SOURCE = "Where the recordings are, if they have moved since the build."
+
 
 @click.group(cls=Console)
 @click.version_option(package_name="khmer-aligned")
@@ -83,6 +86,7 @@ def align(
 @options_of(Thresholds)
 @click.option("--licence", help=LICENCE)
 @click.option("--title", help="The title of the card.")
+@click.option("--corrections", type=click.Path(path_type=Path), help=CORRECTIONS)
 @click.option("--shard", metavar="I/N", help="Align the I-th of N parts only; then `join`.")
 @device_option
 def build(
@@ -90,6 +94,7 @@ def build(
     out: Path,
     licence: str | None,
     title: str | None,
+    corrections: Path | None,
     shard: str | None,
     device: str | None,
     **options: Any,
@@ -111,12 +116,14 @@ def build(
     start_on(device)
     typed = {name: value for name, value in options.items() if value is not None}
     if part is not None:
-        plan = building.build_shards(source, out, part, **typed)
+        plan = building.build_shards(source, out, part, corrections=corrections, **typed)
         missing = len(plan.missing)
         rest = f"{missing} are missing" if missing else f"all are there: khmer-aligned join {out}"
         click.echo(f"aligned part {shard} of {len(plan.shards)} shards; {rest}", err=True)
         return
-    _show(building.build(source, out, licence=licence, title=title, **typed))
+    _show(
+        building.build(source, out, licence=licence, title=title, corrections=corrections, **typed)
+    )
 
 
 def _part(shard: str) -> tuple[int, int]:
@@ -187,6 +194,73 @@ def push_dataset(folder: Path, repository: str, **settings: Any) -> None:
         publish(folder, repository, "dataset", Settings(**settings), read_rights(folder)),
         err=True,
     )
+
+
+@main.command()
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="The file.  [default: OUT/report.html]"
+)
+@click.option("--source", help=SOURCE)
+def report(out: Path, output: Path | None, source: str | None) -> None:
+    """Write one page on the build OUT: its numbers, and clips and rejections to listen to.
+
+    The page holds all that it shows, so that it opens from a file, without a network. A publish
+    leaves it at home.
+    """
+    from khmer_aligned.report.page import write_report
+
+    click.echo(f"wrote {write_report(out, output, source=source)}", err=True)
+
+
+@main.command("push-space")
+@click.argument("out", type=click.Path(path_type=Path))
+@click.argument("repository")
+@click.option("--source", help=SOURCE)
+@click.option("--licence", help="Of the audio in the page.  [default: that of the dataset's card]")
+@click.option("--title", help="The title of the Space.  [default: that of the dataset's card]")
+@click.option("--private", is_flag=True, help="Create the Space as a private one.")
+@click.option(
+    "--message", default="Publish the page", show_default=True, help="The title of the commit."
+)
+@click.option("--dry-run", is_flag=True, help="Say what would be uploaded, and change nothing.")
+def push_space(out: Path, repository: str, source: str | None, **settings: Any) -> None:
+    """Publish the page of the build OUT as a static Space, REPOSITORY, in one commit.
+
+    Visitors browse and listen there. The page holds audio of clips and of rejected stretches.
+    """
+    from khmer_aligned.hub.publish import Settings
+    from khmer_aligned.report.space import push_space as push
+
+    click.echo(push(out, repository, Settings(**settings), source=source), err=True)
+
+
+@main.command()
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option("--clip", help="The clip or rejection to begin with, as `report` names it.")
+@click.option("--sample", type=click.IntRange(min=1), help="Check so many clips, drawn at random.")
+@click.option("--seed", default=1, show_default=True, help="Decides which clips are drawn.")
+@click.option("--again", is_flag=True, help="Show what was decided before as undecided.")
+@click.option("--who", help="Your name in the corrections.  [default: the user's]")
+@click.option("--source", help=SOURCE)
+@click.option("--corrections", type=click.Path(path_type=Path), help=CORRECTIONS)
+@click.option("--aligner", help="Where the aligner lies, if it has moved since the build.")
+@click.option("--tokenizer", help="Where the tokenizer lies, if it has moved since the build.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Another needs --token.")
+@click.option("--port", default=8017, show_default=True, help="0 takes a free one.")
+@click.option("--token", help="A secret that the address has to have.")
+@device_option
+def review(out: Path, device: str | None, **settings: Any) -> None:
+    """Listen to the build OUT in a browser, and correct it.
+
+    Each decision is saved in corrections.jsonl beside the recordings, which stay as they are; the
+    next build takes them. With --sample the share of right clips is measured, too.
+    """
+    from khmer_aligned.review.serve import ReviewSettings
+    from khmer_aligned.review.serve import review as serve
+
+    start_on(device)
+    click.echo(serve(out, ReviewSettings(**settings)), err=True)
 
 
 @main.command()

@@ -49,6 +49,18 @@ class Cue:
 
 
 @dataclass(frozen=True, slots=True)
+class Correction:
+    """What a person decided of characters [first, last) of a text and of the audio they are in."""
+
+    first: int
+    last: int
+    start: float  # seconds in the file
+    end: float
+    verdict: str  # accept or reject
+    reason: str = ""  # of a rejection
+
+
+@dataclass(frozen=True, slots=True)
 class Recording:
     """One audio file, or the stretch [start, end) seconds of it, and its rough transcript."""
 
@@ -67,6 +79,8 @@ class Recording:
     content: str | None = None  # a hash of the audio file
     licence: str | None = None  # as the source states it
     source: str | None = None  # where the source has it from
+    corrections: tuple[Correction, ...] = ()  # in order; `text` is the corrected one
+    stale: tuple[str, ...] = ()  # corrections that no longer apply, and why
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +115,12 @@ class Rejection:
     """A stretch that did not become a clip, and why."""
 
     recording: str
+    id: str  # of the Recording: the ids of its clips begin with it
+    path: str  # of the audio file in its folder; the row, where a dataset holds the audio
     start: float | None  # seconds in the recording; None where nothing could be timed
     end: float | None
     text: str  # raw characters; "" for audio without text
+    span: tuple[int, int]  # of `text` in the Recording's text
     reason: str  # one of a dozen, without names and figures, so that reasons can be counted
     figures: dict[str, Any] = field(default_factory=dict)  # the particulars
 
@@ -161,5 +178,16 @@ RECORDING_FEATURES = Features(
         "content": Value("string"),
         "licence": Value("string"),
         "source": Value("string"),
+        "corrections": List(
+            {
+                "first": Value("int64"),
+                "last": Value("int64"),
+                "start": Value("float64"),
+                "end": Value("float64"),
+                "verdict": Value("string"),
+                "reason": Value("string"),
+            }
+        ),
+        "stale": List(Value("string")),
     }
 )

@@ -57,6 +57,11 @@ def find_speech(waveform: np.ndarray) -> list[Speech]:
     return [*detector.feed(waveform), *detector.finish()]
 
 
+def speech_seconds(waveform: np.ndarray) -> float:
+    """Seconds in which somebody speaks in a waveform (n,)."""
+    return sum(speech.end - speech.start for speech in find_speech(waveform))
+
+
 def speech_probabilities(waveform: np.ndarray) -> np.ndarray:
     """The probability of speech in each frame of 32 ms of a waveform (n,): float32 (frames,)."""
     model = _Probabilities()

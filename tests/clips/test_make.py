@@ -22,6 +22,7 @@ def recording(path, text, problem=None, start=None, end=None):
         "id": "a", "recording": "a", "audio": audio, "text": text, "path": "shelf/a.ogg",
         "speaker": None, "split": None, "start": start, "end": end, "problem": problem,
         "detail": "it is not there" if problem else "", "cues": [], "content": None,
+        "corrections": [],
     }  # fmt: skip
 
 

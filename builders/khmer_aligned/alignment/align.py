@@ -26,7 +26,7 @@ from khmer_aligned.alignment.unspoken import Fit, Unspoken, drop_unspoken
 from khmer_aligned.audio import find_peak
 from khmer_aligned.errors import Failed, UserError
 from khmer_aligned.schema import SAMPLE_RATE, Problem
-from khmer_aligned.speech import find_speech
+from khmer_aligned.speech import speech_seconds
 from khmer_aligned.text import Span, Transcript
 
 _MIN_SECONDS = 0.1
@@ -61,7 +61,7 @@ class Acoustics:
     def speech_seconds(self, start: float, end: float) -> float:
         """Seconds between two times in which somebody speaks, whatever the transcript holds."""
         lo, hi = round(start * SAMPLE_RATE), round(end * SAMPLE_RATE)
-        return sum(speech.end - speech.start for speech in find_speech(self.waveform[lo:hi]))
+        return speech_seconds(self.waveform[lo:hi])
 
     def greedy_tokens(self, start: float, end: float) -> list[int]:
         """The greedy tokens between two times: repeats merged, no blanks."""

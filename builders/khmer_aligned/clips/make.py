@@ -15,15 +15,29 @@ from datasets import Features, Value
 from khmer_aligned import aligners, audio
 from khmer_aligned.aligners.base import Aligner
 from khmer_aligned.alignment import align
-from khmer_aligned.alignment.doubts import UNREAD, UNTRANSCRIBED
+from khmer_aligned.alignment.doubts import UNSPOKEN, UNTRANSCRIBED
 from khmer_aligned.alignment.lag import differing_lag
 from khmer_aligned.alignment.thresholds import Thresholds
 from khmer_aligned.clips import cut, quality
 from khmer_aligned.clips.cues import find_far_cues
+from khmer_aligned.clips.cut import Piece
 from khmer_aligned.clips.labels import LabelCounter
+from khmer_aligned.clips.outcomes import (
+    Row,
+    Stretch,
+    cut_out,
+    make_clip,
+    reject,
+    reject_recording,
+    reject_unread,
+)
+from khmer_aligned.clips.parts import Part, divide
+from khmer_aligned.clips.quality import Figures
+from khmer_aligned.clips.stretch import judge_stretch, keep_all
 from khmer_aligned.errors import Failed, UserError
-from khmer_aligned.schema import CLIP_FEATURES, SAMPLE_RATE, Clip, Cue, Rejection, Word
-from khmer_aligned.text import Transcript, Unread
+from khmer_aligned.schema import CLIP_FEATURES, SAMPLE_RATE, Cue
+from khmer_aligned.speech import speech_seconds
+from khmer_aligned.text import Transcript
 
 # A row of the result is a clip, or a rejection (as JSON) and no clip.
 OUTCOME_FEATURES = Features(
@@ -47,8 +61,6 @@ FAR_FROM_CAPTION = "spoken far from the time of its caption"
 
 # Characters of transcript that go through the model at once: about seven minutes.
 _GROUP_CHARACTERS = 5_000
-
-Row = dict[str, Any]
 
 
 @dataclass
@@ -104,46 +116,117 @@ class MakeClips:
         count_labels: LabelCounter,
     ) -> list[Row]:
         """The clips and rejections of a group of recordings."""
-        decoded = {i: w for i, w in enumerate(waveforms) if not isinstance(w, Failed)}
-        transcripts = [Transcript.from_text(rows[i]["text"]) for i in decoded]
-        results = align.align(
-            list(decoded.values()), transcripts, aligner, lag=self.lag, thresholds=self.thresholds
-        )
-        alignments = dict(zip(decoded, results, strict=True))
-
+        parts_of = {
+            i: divide(rows[i], waveform)
+            for i, waveform in enumerate(waveforms)
+            if not isinstance(waveform, Failed)
+        }
+        parts = [part for parts in parts_of.values() for part in parts]
+        alignments = self._align(parts, aligner)
         outcomes: list[Row] = []
         for i, (row, waveform) in enumerate(zip(rows, waveforms, strict=True)):
             if isinstance(waveform, Failed):
-                samples, made = 0, [_reject_recording(row, 0, waveform)]
+                samples, made = 0, [reject_recording(row, 0, waveform)]
             else:
-                samples, alignment = len(waveform), alignments[i]
-                if isinstance(alignment, Failed):
-                    made = [_reject_recording(row, samples, alignment)]
-                else:
-                    made = list(self._cut_and_judge(row, waveform, alignment, count_labels))
-                    made[0] |= {"differing_lag": self._differing_lag(row, alignment)}
+                samples, made = len(waveform), []
+                for part in parts_of[i]:
+                    number = sum("rejection" not in outcome for outcome in made)
+                    alignment = alignments.get(id(part))
+                    made += self._make_part(part, alignment, count_labels, number)
+                made[0] |= {"differing_lag": self._differing_lag(row, parts_of[i], alignments)}
             made[0] |= {"recording_samples": samples, "recording_characters": len(row["text"])}
             outcomes.extend(made)
         return outcomes
 
-    def _differing_lag(self, row: Row, alignment: align.Alignment) -> str | None:
+    def _align(self, parts: list[Part], aligner: Aligner) -> dict[int, align.Alignment | Failed]:
+        """The alignments of the parts that are aligned, by the id of the part.
+
+        What a person accepted is spoken: no phrase of it is dropped.
+        """
+        alignments: dict[int, align.Alignment | Failed] = {}
+        for accepted in (False, True):
+            chosen = [part for part in parts if part.is_aligned and part.is_accepted == accepted]
+            if not chosen:
+                continue
+            thresholds = keep_all(self.thresholds) if accepted else self.thresholds
+            results = align.align(
+                [part.waveform for part in chosen],
+                [Transcript.from_text(part.row["text"]) for part in chosen],
+                aligner,
+                lag=self.lag,
+                thresholds=thresholds,
+            )
+            alignments.update(zip(map(id, chosen), results, strict=True))
+        return alignments
+
+    def _differing_lag(
+        self, row: Row, parts: list[Part], alignments: dict[int, align.Alignment | Failed]
+    ) -> str | None:
+        """The lag that a recording tells where it is another one; of a whole recording only."""
+        alignment = alignments.get(id(parts[0]))
+        if not parts[0].is_whole or alignment is None or isinstance(alignment, Failed):
+            return None
         seconds = differing_lag(alignment.edges, self.lag)
         if seconds is None:
             return None
         return json.dumps({"recording": row["id"], "seconds": round(seconds, 3)})
 
-    def _cut_and_judge(
+    def _make_part(
         self,
-        row: Row,
-        waveform: np.ndarray,
-        alignment: align.Alignment,
+        part: Part,
+        alignment: align.Alignment | Failed | None,
         count_labels: LabelCounter,
+        number: int,
+    ) -> list[Row]:
+        """The clips and rejections of a part of a recording; number: of its first clip."""
+        row, samples = part.row, len(part.waveform)
+        whole = Stretch(0, samples, part.first, row["text"])
+        if part.correction is not None and not part.is_accepted:
+            return [reject(row, whole, part.correction.reason, {})]
+        if alignment is None:
+            return [self._reject_gap(row, speech_seconds(part.waveform), whole)]
+        if isinstance(alignment, Failed):
+            if samples == 0 and not part.is_whole:  # the corrected parts took all the audio
+                return [reject(row, whole, UNSPOKEN, {})]
+            return [reject_recording(row, samples, alignment, part.first)]
+        if part.is_accepted:
+            stretch = judge_stretch(
+                alignment, samples, count_labels, self.max_labels, self.thresholds
+            )
+            if stretch.is_kept:
+                return self._keep(part, alignment, stretch.piece, number, stretch.figures)
+        return list(self._cut_and_judge(part, alignment, count_labels, number))
+
+    def _keep(
+        self, part: Part, alignment: align.Alignment, piece: Piece, number: int, figures: Figures
+    ) -> list[Row]:
+        """The clip of a piece, and the phrases in its text that are not read aloud."""
+        transcript = alignment.transcript
+        first, last = transcript.slice_raw(piece.first, piece.last)
+        omitted = [p for p in transcript.omitted if first <= p.span[0] and p.span[1] <= last]
+        unread = [
+            reject_unread(part.row, piece.end, phrase, transcript.raw, part.first)
+            for phrase in omitted
+        ]
+        raw = cut_out(transcript.raw, (first, last), [phrase.span for phrase in omitted])
+        clip = make_clip(part.row, part.waveform, alignment, piece, number, figures.score)
+        outcome = asdict(clip) | {
+            "audio": {"bytes": clip.audio, "path": f"{clip.id}.flac"},
+            "samples": piece.end - piece.start,
+            "characters": len(raw),
+            "raw": raw,
+        }
+        return [outcome, *unread]
+
+    def _cut_and_judge(
+        self, part: Part, alignment: align.Alignment, count_labels: LabelCounter, number: int
     ) -> Iterator[Row]:
-        """The pieces of one recording and the quiet between them, in order."""
+        """The pieces of one part and the quiet between them, in order."""
+        row, samples, offset = part.row, len(part.waveform), part.first
         transcript = alignment.transcript
         far_cues = find_far_cues(alignment, [Cue(**cue) for cue in row["cues"] or ()])
-        pieces = cut.cut(alignment, len(waveform), count_labels, self.max_labels, self.thresholds)
-        number = last_sample = 0
+        pieces = cut.cut(alignment, samples, count_labels, self.max_labels, self.thresholds)
+        last_sample = raw_end = 0
         for piece in pieces:
             figures = quality.measure(alignment, piece)
             verdict = quality.judge(figures, self.thresholds)
@@ -151,37 +234,37 @@ class MakeClips:
             far = [cue for cue in far_cues if cue.span[0] < raw_end and raw_start < cue.span[1]]
             if verdict is True and far:
                 verdict = False, FAR_FROM_CAPTION
-            unread: list[Row] = []
             if verdict is True:
                 lo, hi = piece.start, piece.end
-                unread = [
-                    _reject_unread(row, hi, phrase, transcript.raw)
-                    for phrase in _omitted_in(transcript, raw_start, raw_end)
-                ]
-                clip = _clip(row, waveform, alignment, piece, number, figures.score)
-                outcome = asdict(clip) | {"audio": {"bytes": clip.audio, "path": f"{clip.id}.flac"}}
+                made = self._keep(part, alignment, piece, number, figures)
                 number += 1
             else:
                 lo, hi = piece.region
-                text = transcript.raw[raw_start:raw_end]
                 details = figures.as_row()
                 if far:
                     details["seconds_from_caption"] = round(far[0].seconds, 2)
-                outcome = _reject(row, lo, hi, text, verdict[1], details)
-            yield from self._reject_gap(row, alignment, last_sample, lo)
-            raw = _raw_text(transcript, raw_start, raw_end, bool(unread))
-            yield outcome | {"samples": hi - lo, "characters": len(raw), "raw": raw}
-            yield from unread
+                text = transcript.raw[raw_start:raw_end]
+                stretch = Stretch(lo, hi, offset + raw_start, text)
+                made = [reject(row, stretch, verdict[1], details)]
+            gap = Stretch(last_sample, lo, offset + raw_start)
+            yield from self._reject_gaps(row, alignment, gap)
+            yield from made
             last_sample = hi
-        yield from self._reject_gap(row, alignment, last_sample, len(waveform))
+        yield from self._reject_gaps(
+            row, alignment, Stretch(last_sample, samples, offset + raw_end)
+        )
 
-    def _reject_gap(self, row: Row, alignment: align.Alignment, lo: int, hi: int) -> Iterator[Row]:
-        """Samples [lo, hi) without a word of the transcript, rejected, if there are any."""
-        if lo == hi:
-            return
-        speech = alignment.acoustics.speech_seconds(lo / SAMPLE_RATE, hi / SAMPLE_RATE)
+    def _reject_gaps(self, row: Row, alignment: align.Alignment, gap: Stretch) -> Iterator[Row]:
+        """Audio without a word of the transcript, rejected, if there is any."""
+        if gap.lo < gap.hi:
+            bounds = gap.lo / SAMPLE_RATE, gap.hi / SAMPLE_RATE
+            speech = alignment.acoustics.speech_seconds(*bounds)
+            yield self._reject_gap(row, speech, gap)
+
+    def _reject_gap(self, row: Row, speech: float, gap: Stretch) -> Row:
+        """Audio without a word of the transcript, with so many seconds of speech, rejected."""
         reason = UNTRANSCRIBED if speech > self.thresholds.max_untranscribed else "silence"
-        yield _reject(row, lo, hi, "", reason, {"speech_seconds": round(speech, 2)})
+        return reject(row, gap, reason, {"speech_seconds": round(speech, 2)})
 
 
 def _group(rows: list[Row]) -> list[slice]:
@@ -205,82 +288,3 @@ def load_waveform(row: Row, track: int = 1) -> np.ndarray | Failed:
         return audio.load(source, name=row["path"], start=row["start"], end=row["end"], track=track)
     except UserError as error:
         return Failed.of(error)
-
-
-def _clip(
-    row: Row,
-    waveform: np.ndarray,
-    alignment: align.Alignment,
-    piece: cut.Piece,
-    number: int,
-    score: float,
-) -> Clip:
-    begin = row["start"] or 0.0  # a recording may be a stretch of its file
-    start, end = piece.start / SAMPLE_RATE, piece.end / SAMPLE_RATE
-    transcript = alignment.transcript
-    return Clip(
-        id=f"{row['id']}-{number:05d}",
-        audio=audio.encode_flac(waveform[piece.start : piece.end]),
-        text=_one_line(transcript.written(piece.first, piece.last)),
-        spoken=_one_line(transcript.spoken_text(piece.first, piece.last)),
-        words=[
-            Word(word.text, word.start - start, word.end - start, word.score)
-            for word in alignment.words[piece.first : piece.last]
-        ],
-        duration=end - start,
-        score=score,
-        recording=row["recording"],
-        speaker=row["speaker"],
-        start=begin + start,
-        end=begin + end,
-    )
-
-
-def _omitted_in(transcript: Transcript, start: int, end: int) -> list[Unread]:
-    """The phrases that were not read aloud in raw characters [start, end)."""
-    return [p for p in transcript.omitted if start <= p.span[0] and p.span[1] <= end]
-
-
-def _raw_text(transcript: Transcript, start: int, end: int, without_omitted: bool) -> str:
-    """Raw characters [start, end), those of phrases that were not read aloud left out."""
-    parts = []
-    for phrase in _omitted_in(transcript, start, end) if without_omitted else ():
-        parts.append(transcript.raw[start : phrase.span[0]])
-        start = phrase.span[1]
-    return "".join([*parts, transcript.raw[start:end]])
-
-
-def _one_line(text: str) -> str:
-    return text.replace("\n", " ")
-
-
-def _reject(row: Row, lo: int, hi: int, text: str, reason: str, figures: Row) -> Row:
-    """Samples [lo, hi) of a recording and the text in them, rejected."""
-    begin = row["start"] or 0.0
-    start, end = round(begin + lo / SAMPLE_RATE, 4), round(begin + hi / SAMPLE_RATE, 4)
-    rejection = Rejection(row["recording"], start, end, text, reason, figures)
-    return {
-        "rejection": json.dumps(rejection.as_row(), ensure_ascii=False),
-        "samples": hi - lo,
-        "characters": len(text),
-    }
-
-
-def _reject_unread(row: Row, sample: int, phrase: Unread, raw: str) -> Row:
-    """A phrase in a clip's text that was not read aloud; it takes no audio."""
-    text = raw[slice(*phrase.span)]
-    return _reject(row, sample, sample, text, UNREAD, {"kind": phrase.kind})
-
-
-def _reject_recording(row: Row, samples: int, failed: Failed) -> Row:
-    """A whole recording that cannot be aligned; it has no times where nothing was decoded."""
-    reason = failed.category or failed.reason
-    figures = {"path": row["path"], "detail": failed.reason}
-    if samples:
-        return _reject(row, 0, samples, row["text"], reason, figures)
-    rejection = Rejection(row["recording"], None, None, row["text"], reason, figures)
-    return {
-        "rejection": json.dumps(rejection.as_row(), ensure_ascii=False),
-        "samples": 0,
-        "characters": len(row["text"]),
-    }

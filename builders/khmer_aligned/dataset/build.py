@@ -27,6 +27,7 @@ def build(
     *,
     licence: str | None = None,
     title: str | None = None,
+    corrections: Path | None = None,
     **options: Any,
 ) -> BuildResult:
     """Build the folder `out` from the recordings in `source`, or finish it if it was begun.
@@ -35,6 +36,7 @@ def build(
     a dataset with an audio and a text column, by folder or Hub id. options: fields of BuildConfig
     or of its Thresholds that differ from `config`, as in `build(source, out, max_misfit=0.5)`.
     licence, title: of the card; of a folder that is finished, they replace those it has.
+    corrections: what people decided by ear; by default corrections.jsonl in the source's folder.
 
     Where the source grew or was corrected since, only what is new is aligned; all else keeps its
     clips and its split. A folder that holds a build with other settings or versions, or other
@@ -43,7 +45,8 @@ def build(
     """
     out = Path(out)
     licence = None if licence is None else check_licence(licence)
-    plan = make_plan(str(source), out, (config or BuildConfig()).with_options(**options))
+    config = (config or BuildConfig()).with_options(**options)
+    plan = make_plan(str(source), out, config, corrections)
     with lock_folder(plan.state.folder):
         if (report := _finished(plan)) is not None:
             _dress_card(out / "README.md", licence, title)
@@ -61,6 +64,7 @@ def build_shards(
     out: str | Path,
     part: tuple[int, int],
     config: BuildConfig | None = None,
+    corrections: Path | None = None,
     **options: Any,
 ) -> Plan:
     """Plan the build, unless that is done, and align a part of its shards; `join` does the rest.
@@ -71,7 +75,8 @@ def build_shards(
     number, count = part
     if not 1 <= number <= count:
         raise ValueError(f"part {number} of {count}")
-    plan = make_plan(str(source), Path(out), (config or BuildConfig()).with_options(**options))
+    config = (config or BuildConfig()).with_options(**options)
+    plan = make_plan(str(source), Path(out), config, corrections)
     mine = range(number - 1, len(plan.shards), count)
     run_shards(plan.state.out, [index for index in plan.missing if index in mine])
     return plan

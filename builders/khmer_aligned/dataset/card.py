@@ -11,6 +11,7 @@ from datasets.info import DatasetInfosDict
 from datasets.utils.metadata import MetadataConfigs
 from huggingface_hub import DatasetCard, DatasetCardData
 
+from khmer_aligned.dataset.checked import describe_checked, describe_sample
 from khmer_aligned.dataset.report import Report, describe_lag, reasons_by_seconds
 from khmer_aligned.dataset.rights import describe_rights
 from khmer_aligned.dataset.statistics import SplitStatistics, Statistics
@@ -164,11 +165,27 @@ def _body(report: Report) -> dict[str, Any]:
         "version": report["versions"].get("khmer-aligned", ""),
         "aligner": escape(config["aligner"]),
         "lag": describe_lag(report["lag"]),
+        "checked": _checked_lines(report),
         "max_labels": config["max_labels"],
         "tokenizer": escape(config["tokenizer"]),
         "balance": _balance_rows(report),
         "rejected": _reason_rows(report),
     }
+
+
+def _checked_lines(report: Report) -> list[str]:
+    """What was checked by ear; nothing where nothing was."""
+    checked = report.get("checked")
+    if checked is None:
+        return []
+    lines = [describe_checked(checked)]
+    if sample := checked["sample"]:
+        which = "this build" if report["key"].startswith(sample["build"]) else "an earlier build"
+        lines.append(
+            f"A random sample of {which} ({sample['size']:,} of {sample['clips']:,} clips, seed "
+            f"{sample['seed']}), before its corrections: {describe_sample(sample)}."
+        )
+    return lines
 
 
 def _source_datasets(report: Report) -> list[str]:

@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 from khmer_aligned import aligners
 from khmer_aligned.dataset import split
 from khmer_aligned.dataset.card import describe_splits, render_card, render_tasks
+from khmer_aligned.dataset.checked import Checked, count_checked
 from khmer_aligned.dataset.clip_files import Part, write_split
 from khmer_aligned.dataset.parquet import WrittenFile
 from khmer_aligned.dataset.report import (
@@ -45,6 +46,7 @@ from khmer_aligned.dataset.totals import (
 from khmer_aligned.errors import UserError
 from khmer_aligned.files import lock_folder, replace_whole, write_whole
 from khmer_aligned.hub.cards import check_licence, read_header, read_repository, read_title
+from khmer_aligned.recordings.corrections import read_decisions
 from khmer_aligned.schema import SAMPLE_RATE, SPLITS
 
 _RECORD = "build.json"
@@ -114,10 +116,23 @@ def join_shards(plan: Plan, licence: str | None, title: str | None) -> Report:
         "files": {f"data/{name}": file.sha256 for name, file in sorted(files.items())},
         "lag": {**plan.lag, "differing": differing},
     }
+    if checked := _count_checked(plan):
+        report["checked"] = checked
     _write_texts(report, plan.state, licence, title)
     _keep_splits(plan, rows, sizes, splits)
     _publish_stage(plan.state)
     return report
+
+
+def _count_checked(plan: Plan) -> Checked | None:
+    """What people checked by ear; None where nobody did."""
+    if not plan.state.corrections.is_file():
+        return None
+    decisions = read_decisions(plan.state.corrections)
+    recordings = plan.recordings()
+    unknown = {item.recording for item in decisions} - set(recordings["id"])
+    stale = sum(map(len, recordings["stale"])) + sum(d.recording in unknown for d in decisions)
+    return count_checked(decisions, stale)
 
 
 def _check_complete(plan: Plan) -> None:

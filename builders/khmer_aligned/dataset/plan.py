@@ -20,15 +20,16 @@ from khmer_aligned.dataset.lag import settle_lag
 from khmer_aligned.dataset.rows import write_rows
 from khmer_aligned.dataset.state import Plan, State, read_plan
 from khmer_aligned.errors import UserError
-from khmer_aligned.files import lock_folder
+from khmer_aligned.files import lock_folder, write_whole
 from khmer_aligned.recordings import sources
 from khmer_aligned.recordings.builder import read_recordings
 
 
-def make_plan(source: str, out: Path, config: BuildConfig) -> Plan:
+def make_plan(source: str, out: Path, config: BuildConfig, corrections: Path | None = None) -> Plan:
     """The plan of the build of `source` in `out`: the one that is written down, or a new one.
 
-    Another process that plans in the same folder is waited for. Raises UserError where a model or
+    corrections: their file, where it does not lie in the source's folder. Another process that
+    plans in the same folder is waited for. Raises UserError where a model or
     the source is missing, or `out` holds something else.
     """
     check_folder(out)
@@ -40,7 +41,7 @@ def make_plan(source: str, out: Path, config: BuildConfig) -> Plan:
     state.folder.mkdir(parents=True, exist_ok=True)
     with lock_folder(state.folder, "plan.lock", wait=True):
         try:
-            return _find_or_make(source, state, config, identity)
+            return _find_or_make(source, state, config, identity, corrections)
         except Exception:
             leave_free(state)
             raise
@@ -69,12 +70,18 @@ def leave_free(state: State) -> None:
         state.out.rmdir()
 
 
-def _find_or_make(source: str, state: State, config: BuildConfig, identity: dict[str, Any]) -> Plan:
+def _find_or_make(
+    source: str,
+    state: State,
+    config: BuildConfig,
+    identity: dict[str, Any],
+    corrections: Path | None,
+) -> Plan:
     before = read_plan(state.out)
     if before is not None:
         check_settings(state.out, before.identity, identity)
     place = str(Path(source).absolute()) if Path(source).exists() else source
-    corpus = sources.find(place, state.files)
+    corpus = sources.find(place, state.files, corrections)
     identity = {"source": {"kind": corpus.kind, "content": corpus.content}, **identity}
     key = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
     if before is not None and before.key == key:
@@ -94,6 +101,10 @@ def _find_or_make(source: str, state: State, config: BuildConfig, identity: dict
     plan = replace(plan, shards=write_rows(plan, recordings, finished))
     if corpus.files is not None:
         corpus.files.save(plan.files)
+    if corpus.corrections:
+        write_whole(state.corrections, Path(corpus.corrections).read_text(encoding="utf-8"))
+    else:
+        state.corrections.unlink(missing_ok=True)
     plan.save()
     for earlier in state.folder.glob("plan-[0-9]*"):
         if earlier != folder:

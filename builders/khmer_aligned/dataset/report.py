@@ -6,9 +6,10 @@ import json
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 from khmer_aligned.alignment.lag import LagSource, count
+from khmer_aligned.dataset.checked import Checked, describe_checked, describe_sample
 from khmer_aligned.dataset.rights import Rights
 from khmer_aligned.dataset.statistics import Statistics
 from khmer_aligned.errors import UserError
@@ -85,6 +86,7 @@ class Report(Totals):
     rights: Rights
     files: dict[str, str]  # the sha256 of each file of clips
     lag: LagReport
+    checked: NotRequired[Checked]  # by ear, where anything was
 
 
 @dataclass(frozen=True)
@@ -173,7 +175,12 @@ def summary(report: Report) -> str:
         lines.append(f"{reason['stretches']:>6,} x {minutes:>7,.1f} min  {name}")
     if len(reasons) > _SHOWN_REASONS:
         lines.append(f"{'':>6}   and {len(reasons) - _SHOWN_REASONS} further reasons")
-    return "\n".join([*lines, *_lag_lines(report["lag"])])
+    lines += _lag_lines(report["lag"])
+    if checked := report.get("checked"):
+        lines.append(describe_checked(checked))
+        if sample := checked["sample"]:
+            lines.append(f"random sample: {describe_sample(sample)}")
+    return "\n".join(lines)
 
 
 def _lag_lines(lag: LagReport) -> list[str]:

@@ -38,7 +38,7 @@ _SHARD_CHARACTERS = 100_000
 _RECORDING_CHARACTERS = 20  # what a recording costs beside its text
 _ROW_GROUP = 10_000  # recordings; a worker reads those that hold its shard
 # Columns of a recording that decide nothing of its clips, or are hashed in `content`.
-_NOT_IN_KEY = {"audio", "path", "split", "licence", "source"}
+_NOT_IN_KEY = {"audio", "path", "split", "licence", "source", "stale"}
 
 
 def write_rows(plan: Plan, recordings: datasets.Dataset, finished: list[str]) -> tuple[str, ...]:

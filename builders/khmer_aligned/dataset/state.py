@@ -1,6 +1,7 @@
 """What a build keeps beside the published files: the folder OUT/.build, which is never published.
 
     source.json        where the recordings and the models lie on this machine
+    corrections.jsonl  what people decided by ear, as the plan has it
     files.parquet      sizes, times and hashes of the source's files
     plan.json          the plan: its identity, lag and shards; names the folder of its tables
     plan-00-1a2b3c4d/  rows.parquet (a row for each recording), files.parquet, the recordings
@@ -28,6 +29,7 @@ from khmer_aligned.dataset.report import LagReport
 from khmer_aligned.errors import UserError
 from khmer_aligned.files import write_whole
 from khmer_aligned.recordings.builder import open_recordings
+from khmer_aligned.recordings.corrections import FILE as CORRECTIONS
 
 _FOLDER = ".build"
 _CLIPS, _OUTCOMES = ".clips.parquet", ".outcomes.parquet"
@@ -48,6 +50,11 @@ class State:
     def files(self) -> Path:
         """The hashes of the source's files that are known."""
         return self.folder / "files.parquet"
+
+    @property
+    def corrections(self) -> Path:
+        """The decisions by ear that the plan has; not there where it has none."""
+        return self.folder / CORRECTIONS
 
     @property
     def stage(self) -> Path:

@@ -25,7 +25,8 @@ _LFS_REFUSAL = "LFS batch API returned errors"
 
 def address(endpoint: str, repo_type: str, repo_id: str) -> str:
     """Where a browser finds the repository."""
-    return f"{endpoint}/{'datasets/' if repo_type == 'dataset' else ''}{repo_id}"
+    place = {"dataset": "datasets/", "space": "spaces/"}.get(repo_type, "")
+    return f"{endpoint}/{place}{repo_id}"
 
 
 @contextmanager

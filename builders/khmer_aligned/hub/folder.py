@@ -12,22 +12,26 @@ from typing import Literal
 
 from khmer_aligned.errors import UserError
 
-RepoType = Literal["dataset", "model"]
+RepoType = Literal["dataset", "model", "space"]
 
 # What a loader picks up by its name. A publish deletes those that the folder no longer holds, so
 # that nobody loads two builds mixed; whatever else was put into the repository by hand stays.
 MANAGED = {
     "dataset": re.compile(r"data/.+"),
     "model": re.compile(r"(model|pytorch_model)[^/]*\.(safetensors|bin)(\.index\.json)?"),
+    "space": re.compile(r"index\.html"),
 }
 REQUIRED = {
     "dataset": ("README.md", "data/*.parquet"),
     "model": ("README.md", "config.json", "*.safetensors"),
+    "space": ("README.md", "index.html"),
 }
 # Files of work in progress start with a dot or lie in one of these folders, and stay at home.
 PUBLISHED_DOT_NAMES = {".gitattributes", ".eval_results"}
 # TensorBoard's files, in `runs`, bear this machine's name.
 UNPUBLISHED_FOLDERS = {"checkpoints", "runs", "__pycache__"}
+# A page with the audio of rejections, which are not published.
+UNPUBLISHED_FILES = {"report.html"}
 # Loading one of these runs whatever code its author put inside.
 PICKLES = (
     "*.pt",
@@ -44,7 +48,7 @@ _SHARD = re.compile(r"(?P<stem>.+)-(?P<index>\d{5})-of-(?P<count>\d{5})(?P<endin
 
 def published_files(folder: Path) -> dict[str, Path]:
     """The files of a folder by their names in the repository, sorted."""
-    files = {}
+    files: dict[str, Path] = {}
     for parent, folders, names in os.walk(folder):
         folders[:] = [
             name for name in folders if name not in UNPUBLISHED_FOLDERS and _visible(name)
@@ -55,6 +59,8 @@ def published_files(folder: Path) -> dict[str, Path]:
         for name in filter(_visible, names):
             path = Path(parent, name)
             files[path.relative_to(folder).as_posix()] = path
+    for name in UNPUBLISHED_FILES:
+        files.pop(name, None)
     return dict(sorted(files.items()))
 
 

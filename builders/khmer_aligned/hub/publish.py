@@ -165,7 +165,8 @@ class _Repository:
         try:
             # None leaves the choice to the organisation, whose default may be private.
             private = settings.private or None
-            self.api.create_repo(self.id, repo_type=self.type, private=private)
+            sdk = "static" if self.type == "space" else None
+            self.api.create_repo(self.id, repo_type=self.type, private=private, space_sdk=sdk)
         except HfHubHTTPError as error:
             if error.response.status_code in (403, 404):
                 owner = self.id.split("/")[0]

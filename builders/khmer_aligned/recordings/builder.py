@@ -26,6 +26,7 @@ class RecordingsConfig(datasets.BuilderConfig):
     source: str = ""
     kind: str = ""
     content: str = ""
+    corrections: str = ""
 
 
 class Recordings(datasets.GeneratorBasedBuilder):
@@ -42,7 +43,12 @@ class Recordings(datasets.GeneratorBasedBuilder):
         # The cache's key is made of these values and never of the files: without the hash it
         # would serve yesterday's rows of recordings that were changed today.
         super().__init__(
-            *args, source=corpus.name, kind=corpus.kind, content=corpus.content, **options
+            *args,
+            source=corpus.name,
+            kind=corpus.kind,
+            content=corpus.content,
+            corrections=corpus.corrections,
+            **options,
         )
 
     def _info(self) -> datasets.DatasetInfo:
@@ -55,6 +61,8 @@ class Recordings(datasets.GeneratorBasedBuilder):
         for index, recording in enumerate(sources.read(self._corpus)):
             row = asdict(recording)
             row["cues"] = [asdict(cue) for cue in recording.cues]
+            row["corrections"] = [asdict(item) for item in recording.corrections]
+            row["stale"] = list(recording.stale)
             audio = recording.audio
             if isinstance(audio, bytes):
                 row["audio"] = {"bytes": audio, "path": None}

@@ -17,6 +17,13 @@ from khmer_aligned.console import note
 from khmer_aligned.errors import UserError
 from khmer_aligned.hub.resolve import resolve
 from khmer_aligned.recordings import folder, hub_dataset, manifest, pairs
+from khmer_aligned.recordings.corrections import (
+    Decision,
+    correct,
+    corrections_file,
+    latest,
+    read_decisions,
+)
 from khmer_aligned.recordings.snapshot import Snapshot, SourceFiles, sha256_of_file
 from khmer_aligned.schema import Problem, Recording
 
@@ -44,40 +51,82 @@ class Corpus(NamedTuple):
 
     name: str  # as the user wrote it
     kind: str  # a key of SOURCES
-    content: str  # changes when the recordings or their texts do
+    content: str  # changes when the recordings, their texts or the corrections do
     files: Snapshot | None = None  # of a folder
+    corrections: str = ""  # the file of corrections; "" where there is none
+
+    def decisions(self) -> list[Decision]:
+        """What people decided by ear of these recordings, in order."""
+        return read_decisions(Path(self.corrections)) if self.corrections else []
 
 
-def find(name: str, memory: Path | None = None) -> Corpus:
+def find(name: str, memory: Path | None = None, corrections: Path | None = None) -> Corpus:
     """The corpus that `name` is: a folder, the manifest in a folder, or a dataset's Hub id.
 
-    memory: a file that keeps the hashes of a folder's files for the next time. Raises UserError
-    where there is none.
+    memory: a file that keeps the hashes of a folder's files for the next time. corrections: the
+    file of corrections; by default `corrections.jsonl` in the folder. Raises UserError where there
+    is none.
     """
+    corpus = _find(name, memory)
+    file = corrections_file(corpus.name, corrections)
+    if file is None or not read_decisions(file):
+        return corpus
+    if corrections is None:
+        folder.check_inside(file, Path(corpus.name))
+    content = f"{corpus.content}+corrections@sha256:{sha256_of_file(file)}"
+    return corpus._replace(content=content, corrections=str(file.absolute()))
+
+
+def _find(name: str, memory: Path | None) -> Corpus:
+    root, kind = _place(name)
+    if kind == "dataset" and not root.is_dir():
+        return Corpus(name, kind, resolve(name, "dataset").identity)
+    files = Snapshot.take(files_of(root, kind), memory)
+    return Corpus(str(root), kind, files.content, files)
+
+
+def _place(name: str) -> tuple[Path, str]:
+    """The folder that `name` is, and its format; a name that is no folder is a Hub id."""
     root = Path(name)
     if root.is_file() and root.name in manifest.MANIFESTS:
         root = root.parent
     if not root.is_dir():
-        return Corpus(name, "dataset", resolve(name, "dataset").identity)
+        return Path(name), "dataset"
     for kind, source in SOURCES.items():
         if source.find(root):
-            files = Snapshot.take(files_of(root, kind), memory)
-            return Corpus(str(root), kind, files.content, files)
+            return root, kind
     raise UserError(
         f"{name}: holds no audio file, no {', '.join(manifest.MANIFESTS)} and no dataset; "
         f"put recordings and their .txt of the same name there"
     )
 
 
+def read_uncorrected(name: str) -> Iterator[Recording]:
+    """The recordings of a folder or a Hub id as they are there; no file is hashed.
+
+    An audio file that a link puts into the folder from elsewhere is left out.
+    """
+    root, kind = _place(name)
+    for recording in SOURCES[kind].read(name if kind == "dataset" else str(root)):
+        audio = recording.audio
+        if isinstance(audio, Path) and not folder.is_inside(audio, root):
+            recording = replace(recording, audio=None)
+        yield recording
+
+
 def read(corpus: Corpus) -> Iterator[Recording]:
     """The recordings of a corpus, in a fixed order, ids unique, each with its audio's hash.
 
-    An audio file that a link puts into the folder from elsewhere is not read.
+    Each is corrected as the corpus has it; corrections that do not apply are noted. An audio file
+    that a link puts into the folder from elsewhere is not read.
     """
     root = Path(corpus.name)
     first_of: dict[str, str] = {}
     name_of: dict[str, str] = {}  # of a hash
     twins: list[str] = []
+    decisions_of: dict[str, list[Decision]] = {}
+    for decision in latest(corpus.decisions()):
+        decisions_of.setdefault(decision.recording, []).append(decision)
     for recording in SOURCES[corpus.kind].read(corpus.name):
         if first := first_of.get(recording.id):
             detail = f"{recording.path}: {first} is called {recording.id}, too; rename one"
@@ -92,7 +141,13 @@ def read(corpus: Corpus) -> Iterator[Recording]:
             if name != recording.recording:
                 twins.append(f"{recording.recording} is {name}")
             recording = replace(recording, content=content)
+        if recording.id in decisions_of and recording.problem != Problem.DUPLICATE:
+            recording = correct(recording, decisions_of.pop(recording.id)).recording
+            for line in recording.stale:
+                note(f"{corpus.corrections}: not applied: {line}")
         yield recording
+    for id in decisions_of:
+        note(f"{corpus.corrections}: not applied: there is no recording {id}")
     if twins:
         shown = "; ".join(twins[:_SHOWN_TWINS]) + ("; ..." if len(twins) > _SHOWN_TWINS else "")
         note(f"{corpus.name}: {len(twins)} times the same audio under another name: {shown}")

@@ -1,0 +1,1 @@
+"""A build as one page that a person can look at and listen to."""

@@ -1,0 +1,107 @@
+"""The recordings that a folder was built from: their audio to play, their text to correct."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from khmer_aligned import audio
+from khmer_aligned.dataset.origin import Origin
+from khmer_aligned.recordings import sources
+from khmer_aligned.recordings.corrections import (
+    Corrected,
+    Decision,
+    correct,
+    latest,
+    read_decisions,
+)
+from khmer_aligned.report.items import Item
+from khmer_aligned.report.spans import locate
+from khmer_aligned.schema import SAMPLE_RATE, Recording
+
+
+@dataclass(frozen=True)
+class Text:
+    """The text of a recording as its source has it, and as the build had it."""
+
+    source: str
+    built: Corrected
+
+
+class Source:
+    """The recordings of a build by their ids, read once; audio is decoded when it is asked for."""
+
+    def __init__(self, origin: Origin, only: Collection[str] | None = None) -> None:
+        """only: the ids of the recordings to keep; by default all.
+
+        Raises UserError where the source is not there.
+        """
+        assert origin.source is not None
+        self.name = origin.source
+        self._spool = tempfile.TemporaryDirectory(prefix="khmer-aligned-")
+        decisions_of: dict[str, list[Decision]] = {}
+        decided = read_decisions(origin.corrections) if origin.corrections else []
+        for decision in latest(decided):
+            decisions_of.setdefault(decision.recording, []).append(decision)
+        self.texts: dict[str, Text] = {}
+        for recording in sources.read_uncorrected(origin.source):
+            if recording.id in self.texts or (only is not None and recording.id not in only):
+                continue
+            recording = self._spooled(recording)
+            built = correct(recording, decisions_of.get(recording.id, ()))
+            self.texts[recording.id] = Text(recording.text, built)
+        self._decode = lru_cache(maxsize=4)(self._decode_whole)
+
+    def _spooled(self, recording: Recording) -> Recording:
+        """Audio that a dataset holds as a file, so that it takes no memory."""
+        if not isinstance(recording.audio, bytes):
+            return recording
+        path = Path(self._spool.name) / f"{len(self.texts):08d}"
+        path.write_bytes(recording.audio)
+        return replace(recording, audio=path)
+
+    def locate(self, items: Sequence[Item]) -> list[Item]:
+        """The items, in their order, with the spans in their recordings' texts."""
+        of_recording: dict[str, list[Item]] = {}
+        for item in items:
+            of_recording.setdefault(item.recording_id, []).append(item)
+        located: dict[str, Item] = {}
+        for id, members in of_recording.items():
+            if id in self.texts:
+                raw = self.texts[id].built.recording.text
+                located.update((item.key, item) for item in locate(members, raw))
+        return [located.get(item.key, item) for item in items]
+
+    def uncorrected(self, id: str) -> Recording:
+        """A recording as its source has it."""
+        text = self.texts[id]
+        return replace(text.built.recording, text=text.source, corrections=(), stale=(), cues=())
+
+    def duration(self, id: str) -> float:
+        """Seconds of the file of a recording."""
+        return len(self._decode(id)) / SAMPLE_RATE
+
+    def waveform(self, id: str, start: float, end: float) -> np.ndarray:
+        """Seconds [start, end) of the file of a recording, float32 (n,) at 16 kHz.
+
+        Raises UserError where it cannot be decoded.
+        """
+        whole = self._decode(id)
+        return whole[max(0, round(start * SAMPLE_RATE)) : max(0, round(end * SAMPLE_RATE))]
+
+    def _decode_whole(self, id: str) -> np.ndarray:
+        recording = self.texts[id].built.recording
+        assert recording.audio is not None
+        return audio.load(recording.audio, name=recording.path)
+
+    def can_play(self, item: Item) -> bool:
+        """Whether the item has audio that can be asked for."""
+        text = self.texts.get(item.recording_id)
+        return (
+            text is not None and text.built.recording.audio is not None and item.start is not None
+        )
