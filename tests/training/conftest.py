@@ -12,6 +12,7 @@ from datasets import Audio, Dataset
 from safetensors.torch import load_file
 from transformers import WhisperConfig, WhisperFeatureExtractor, WhisperForConditionalGeneration
 
+from khmer_aligned import audio
 from khmer_aligned.audio import encode_flac
 from khmer_aligned.schema import CLIP_FEATURES, SAMPLE_RATE
 from khmer_whisper import model as models
@@ -42,6 +43,15 @@ def sound(words: list[str], seed: int) -> np.ndarray:
     ]
     wave = 0.2 * np.concatenate(parts)
     return (wave + 0.005 * generator.standard_normal(len(wave))).astype(np.float32)
+
+
+VOICES = Path(__file__).parents[2] / "training/khmer_whisper/demo/assets/recordings"
+
+
+def voice(seconds: float, name: str = "farm") -> np.ndarray:
+    """The first seconds of one of the demo's voices: what Silero takes for speech."""
+    path = VOICES / f"{name}.ogg"
+    return audio.load(path, name=path.name, end=seconds)
 
 
 def clip(number: int, words: list[str], recording: str, quiet: float = 0.0, **changes) -> dict:

@@ -79,8 +79,9 @@ def test_the_text_is_spread_over_the_speech_and_not_the_pause():
     phrase = "ខ្ញុំទៅផ្សារទិញបន្លែស្រស់ជាមួយម្តាយ។"
     segment = make_segment(f"{phrase} {phrase}", (0.0, 4.0), (9.0, 13.0))
     first, second = make_cues([segment])
-    assert first == (0.0, 4.0, phrase)
-    assert second == (9.0, 13.0, phrase)
+    assert first.text == second.text == phrase
+    assert (first.start, first.end) == pytest.approx((0.0, 4.0), abs=0.2)
+    assert (second.start, second.end) == pytest.approx((9.0, 13.0), abs=0.2)
 
 
 def test_times_of_words_are_used():

@@ -32,6 +32,12 @@ ENGINE_FORMATS = ("ctranslate2", "ggml")
 )
 @click.option("--streaming", is_flag=True, help="Put nothing of DATASET on disk.")
 @click.option(
+    "--long",
+    "source",
+    help="Also score whole recordings, transcribed as `transcribe` does: a folder of recordings "
+    "and transcripts, or a dataset, as khmer-aligned reads them.",
+)
+@click.option(
     "-o",
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
@@ -45,15 +51,17 @@ def evaluate(
     split: str,
     batch_size: int,
     streaming: bool,
+    source: str | None,
     out: Path | None,
     processes: int,
 ) -> None:
     """Score MODEL on a split of DATASET."""
     if several.launch(processes):
         return
-    from khmer_whisper import evaluation
+    from khmer_whisper import evaluation, long_form
     from khmer_whisper import model as models
     from khmer_whisper.examples import data
+    from khmer_whisper.transcription.transcriber import Transcriber
 
     if out:
         if (out / "config.json").exists():
@@ -64,11 +72,20 @@ def evaluate(
     splits = data.load(dataset, streaming=streaming)
     result = evaluation.evaluate(whisper, splits, split, batch_size)
     if several.is_first():
+        whole = None
+        if source:
+            trained_on = splits.recordings("train") if splits.get("train") is not None else set()
+            whole = long_form.evaluate_long(Transcriber(whisper), source, trained_on)
         if out:
-            evaluation.write_evaluation(out, result, splits, whisper.source)
-        for clip in result.left_out:
-            click.echo(f"not scored: {clip.id}: {clip.reason}", err=True)
+            figures = {"whole_recordings": whole.as_dict()} if whole else {}
+            evaluation.write_evaluation(out, result, splits, whisper.source, figures)
+            if whole:
+                long_form.write_predictions(out, whole)
+        for item in [*result.left_out, *(whole.left_out if whole else ())]:
+            click.echo(f"not scored: {item.id}: {item.reason}", err=True)
         click.echo(evaluation.format_scores(split, {model: result.scores}))
+        if whole:
+            click.echo(long_form.format_scores(model, whole))
     several.leave()
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from tqdm import tqdm
 
 from khmer_aligned import audio as audio_files
 from khmer_aligned.errors import UserError
@@ -95,9 +97,9 @@ class SegmentStream(Iterator[Segment]):
         self.count += 1
         return segment
 
-    def collect(self) -> Transcription:
-        """All segments."""
-        segments = list(self)
+    def collect(self, before: Sequence[Segment] = ()) -> Transcription:
+        """All segments; `before`: those that were taken already."""
+        segments = [*before, *self]
         return Transcription(self.name, self.duration, self.language, segments)
 
     def _count(self, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
@@ -163,15 +165,25 @@ class SegmentStream(Iterator[Segment]):
 
 
 def transcribe(
-    whisper: Whisper, audio: Audio, batch_size: int = 8, **options: object
+    whisper: Whisper,
+    audio: Audio,
+    batch_size: int = 8,
+    quiet: bool = False,
+    **options: Any,
 ) -> Transcription:
     """Transcribe a file, or a waveform (n,): mono float32 at 16 kHz.
 
-    `options` are the fields of `Options`, such as beams=5. Raises UserError for a file that cannot
-    be read or is too short.
+    `options` are the other fields of `Options`, such as beams=5. Shows a progress bar unless
+    `quiet`. Raises UserError for a file that cannot be read or is too short.
     """
-    chosen = Options(batch_size=batch_size, **options)  # type: ignore[arg-type]
-    return Transcriber(whisper).transcribe(audio, chosen).collect()
+    chosen = Options(batch_size=batch_size, **options)
+    stream = Transcriber(whisper).transcribe(audio, chosen)
+    segments = []
+    with tqdm(desc=stream.name, unit="s", delay=2, disable=quiet) as progress:
+        for segment in stream:
+            segments.append(segment)
+            progress.update(round(segment.end) - progress.n)
+    return stream.collect(segments)
 
 
 def load_engine(
