@@ -47,7 +47,7 @@ ROOMS: dict[str, list[set[str]]] = {
         {"checkpoints", "model_folder"},
         {"warm_rows"},
         {"training", "ctc"},
-        {"api", "demo", "reproduce"},
+        {"api", "demo", "reproduce", "serving"},
         {"cli", ""},
         {"worker"},  # what the launcher starts, by its name
     ],

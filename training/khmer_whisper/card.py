@@ -252,11 +252,12 @@ def _word_times(choice: Table | None) -> str | None:
     if choice is None:
         return None
     before, after = (1000 * choice[key]["median"] for key in ("before", "after"))
+    heads, words, clips = len(choice["heads"]), choice["after"]["words"], choice["clips"]
     return (
-        'Word times (`return_timestamps="word"`, faster-whisper\'s `word_timestamps=True`) come from '
-        f"{len(choice['heads'])} of its cross-attention heads, chosen by the word times of its "
-        f"dataset: half of the words begin within {after:.0f} ms of them, {before:.0f} ms with the "
-        f"heads before ({choice['after']['words']} words of {choice['clips']} clips)."
+        'Word times (`return_timestamps="word"`, in faster-whisper `word_timestamps=True`) come '
+        f"from {heads} of its cross-attention heads, chosen by the word times of its dataset: half "
+        f"of the words begin within {after:.0f} ms of them, {before:.0f} ms with the heads before "
+        f"({words} words of {clips} clips)."
     )
 
 
