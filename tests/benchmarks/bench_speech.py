@@ -121,7 +121,9 @@ def figures(spans: Spans, mixed: Mixed) -> str:
     def passed(kinds: tuple[str, ...]) -> str:
         chosen = [s for s in mixed.between if s.what in kinds]
         seconds = sum(s.end - s.start for s in chosen)
-        return f"{sum(share_covered(spans, *s[:2]) * (s.end - s.start) for s in chosen) / seconds:.1%}"
+        return (
+            f"{sum(share_covered(spans, *s[:2]) * (s.end - s.start) for s in chosen) / seconds:.1%}"
+        )
 
     lost = sum(share_covered(spans, word.start, word.end) < MIN_COVERED for word in mixed.words)
     bounds = [time for span in spans for time in span]

@@ -181,10 +181,17 @@ def report(
     }
 
 
-def write_evaluation(folder: Path, evaluation: Evaluation, splits: Splits, source: Source) -> None:
-    """Write predictions.jsonl and metrics.json of a model at `source`."""
+def write_evaluation(
+    folder: Path,
+    evaluation: Evaluation,
+    splits: Splits,
+    source: Source,
+    further: Mapping[str, Any],
+) -> None:
+    """Write predictions.jsonl and metrics.json of a model at `source`; the latter with `further`
+    figures."""
     decode.write_rows(folder / "predictions.jsonl", evaluation.rows())
-    write_metrics(folder, report(splits, {"model": evaluation}, {"model": source}))
+    write_metrics(folder, report(splits, {"model": evaluation}, {"model": source}) | {**further})
 
 
 def write_metrics(folder: Path, content: Mapping[str, Any]) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -25,6 +25,7 @@ from khmer_aligned.alignment.thresholds import DEFAULT, Thresholds
 from khmer_aligned.alignment.unspoken import Fit, Unspoken, drop_unspoken
 from khmer_aligned.errors import Failed, UserError
 from khmer_aligned.schema import SAMPLE_RATE, Problem
+from khmer_aligned.speech import find_speech
 from khmer_aligned.text import Span, Transcript
 
 _MIN_SECONDS = 0.1
@@ -54,6 +55,12 @@ class Acoustics:
     lag: float  # seconds that were subtracted from every time
     energy: Energy
     duration: float  # seconds
+    waveform: np.ndarray = field(repr=False)  # (n,)
+
+    def speech_seconds(self, start: float, end: float) -> float:
+        """Seconds between two times in which somebody speaks, whatever the transcript holds."""
+        lo, hi = round(start * SAMPLE_RATE), round(end * SAMPLE_RATE)
+        return sum(speech.end - speech.start for speech in find_speech(self.waveform[lo:hi]))
 
     def greedy_tokens(self, start: float, end: float) -> list[int]:
         """The greedy tokens between two times: repeats merged, no blanks."""
@@ -203,6 +210,7 @@ def _locate_one(
         lag=0.0,
         energy=energy,
         duration=len(waveform) / SAMPLE_RATE,
+        waveform=waveform,
     )
     edges = path_edges(path, energy, frame_seconds(aligner))
     return LocatedTranscript(path, unspoken, fit, acoustics, edges)

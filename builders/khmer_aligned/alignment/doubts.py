@@ -55,7 +55,7 @@ def find_doubts(alignment: Alignment, thresholds: Thresholds) -> list[Doubt]:
         moment = starts[k] if k < len(starts) else alignment.acoustics.duration
         doubts.append(Doubt(unread.span, moment, moment, f"{UNREAD}: {unread.kind}"))
     for start, end in alignment.stars.tolist():
-        speech = alignment.acoustics.energy.speech_seconds(start, end)
+        speech = alignment.acoustics.speech_seconds(start, end)
         if speech > thresholds.max_untranscribed:
             k = bisect_left(starts, start)
             raw = alignment.transcript.raw

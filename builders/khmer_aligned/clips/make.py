@@ -178,8 +178,7 @@ class MakeClips:
         """Samples [lo, hi) without a word of the transcript, rejected, if there are any."""
         if lo == hi:
             return
-        energy = alignment.acoustics.energy
-        speech = energy.speech_seconds(lo / SAMPLE_RATE, hi / SAMPLE_RATE)
+        speech = alignment.acoustics.speech_seconds(lo / SAMPLE_RATE, hi / SAMPLE_RATE)
         reason = UNTRANSCRIBED if speech > self.thresholds.max_untranscribed else "silence"
         yield _reject(row, lo, hi, "", reason, {"speech_seconds": round(speech, 2)})
 

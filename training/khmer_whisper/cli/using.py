@@ -31,6 +31,12 @@ ENGINE_FORMATS = ("ctranslate2", "ggml")
 )
 @click.option("--streaming", is_flag=True, help="Put nothing of DATASET on disk.")
 @click.option(
+    "--long",
+    "source",
+    help="Also score whole recordings, transcribed as `transcribe` does: a folder of recordings "
+    "and transcripts, or a dataset, as khmer-aligned reads them.",
+)
+@click.option(
     "-o",
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
@@ -38,12 +44,19 @@ ENGINE_FORMATS = ("ctranslate2", "ggml")
 )
 @quiet
 def evaluate(
-    model: str, dataset: str, split: str, batch_size: int, streaming: bool, out: Path | None
+    model: str,
+    dataset: str,
+    split: str,
+    batch_size: int,
+    streaming: bool,
+    source: str | None,
+    out: Path | None,
 ) -> None:
     """Score MODEL on a split of DATASET."""
-    from khmer_whisper import evaluation
+    from khmer_whisper import evaluation, long_form
     from khmer_whisper import model as models
     from khmer_whisper.examples import data
+    from khmer_whisper.transcription.transcriber import Transcriber
 
     if out:
         if (out / "config.json").exists():
@@ -52,11 +65,22 @@ def evaluate(
     whisper = models.place(models.load(model))
     splits = data.load(dataset, streaming=streaming)
     result = evaluation.evaluate(whisper, splits, split, batch_size)
+    left_out = list(result.left_out)
+    whole: long_form.LongEvaluation | None = None
+    if source:
+        trained_on = splits.recordings("train") if splits.get("train") is not None else set()
+        whole = long_form.evaluate_long(Transcriber(whisper), source, trained_on)
+        left_out += whole.left_out
     if out:
-        evaluation.write_evaluation(out, result, splits, whisper.source)
-    for clip in result.left_out:
-        click.echo(f"not scored: {clip.id}: {clip.reason}", err=True)
+        figures = {"whole_recordings": whole.as_dict()} if whole else {}
+        evaluation.write_evaluation(out, result, splits, whisper.source, figures)
+        if whole:
+            long_form.write_predictions(out, whole)
+    for item in left_out:
+        click.echo(f"not scored: {item.id}: {item.reason}", err=True)
     click.echo(evaluation.format_scores(split, {model: result.scores}))
+    if whole:
+        click.echo(long_form.format_scores(model, whole))
 
 
 @click.command(cls=ConsoleCommand)
