@@ -14,6 +14,7 @@ import torch
 import transformers
 from accelerate import PartialState
 from tqdm import tqdm
+from transformers import GenerationConfig
 
 from khmer_aligned.errors import UserError
 from khmer_aligned.files import write_whole
@@ -179,7 +180,9 @@ def _choose_heads(whisper: Whisper, inputs: Inputs) -> HeadChoice | None:
     rows = inputs.splits.get("validation") or inputs.splits.get("train")
     choice = choose_heads(whisper, rows) if rows is not None else None
     if choice is not None:
-        whisper.model.generation_config.alignment_heads = [list(head) for head in choice.heads]
+        settings = whisper.model.generation_config.to_dict()
+        heads = [list(head) for head in choice.heads]
+        whisper.model.generation_config = GenerationConfig(**settings | {"alignment_heads": heads})
     return choice
 
 

@@ -14,7 +14,7 @@ from khmer_whisper.labels import Labeller
 def label_bytes(labeller: Labeller, labels: Sequence[int]) -> np.ndarray:
     """How many bytes of UTF-8 each label (L,) writes: a symbol of an entry is a byte."""
     tokenizer: Tokenizer = labeller.tokenizer.backend_tokenizer
-    return np.array([len(tokenizer.id_to_token(label)) for label in labels], np.int64)
+    return np.array([len(tokenizer.id_to_token(label) or "") for label in labels], np.int64)
 
 
 def span_times(

@@ -15,7 +15,13 @@ from khmer_whisper.cli.transcribing import ENGINES
 @click.command(cls=ConsoleCommand)
 @click.argument("model")
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
-@click.option("--port", type=click.IntRange(0, 65_535), default=8000, show_default=True)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65_535),
+    default=8000,
+    show_default=True,
+    help="The port to listen on.",
+)
 @click.option(
     "--token",
     envvar="KHMER_WHISPER_TOKEN",

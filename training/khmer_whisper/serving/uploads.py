@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,7 +74,8 @@ async def receive(request: Request, megabytes: int) -> AsyncIterator[Upload]:
         await fields.close()
 
 
-async def _limited(request: Request, limit: int, megabytes: int) -> AsyncIterator[bytes]:
+async def _limited(request: Request, limit: int, megabytes: int) -> AsyncGenerator[bytes, None]:
+    """The body of a request. Raises RequestError where it is longer than the limit."""
     size = 0
     async for block in request.stream():
         size += len(block)
