@@ -69,8 +69,8 @@ def check_ggml(whisper: Whisper) -> None:
     if difference:
         raise UserError(f"{name}: whisper.cpp cannot run it: {difference}")
     model = whisper.model
-    table, output = model.get_input_embeddings().weight, model.get_output_embeddings().weight
-    if not torch.equal(table, output):
+    table = model.model.decoder.embed_tokens.weight
+    if not torch.equal(table, model.proj_out.weight):
         raise UserError(f"{name}: whisper.cpp cannot run it: its output layer has its own weights")
 
 
