@@ -13,6 +13,7 @@ from khmer_aligned.dataset.config import BuildConfig
 
 if TYPE_CHECKING:
     from khmer_aligned.alignment.exports import Form, Level
+    from khmer_aligned.dataset.join import BuildResult
 
 LICENCE = "The dataset's licence as the Hub names it, say cc-by-4.0, or unknown; asked for once."
 
@@ -82,12 +83,14 @@ def align(
 @options_of(Thresholds)
 @click.option("--licence", help=LICENCE)
 @click.option("--title", help="The title of the card.")
+@click.option("--shard", metavar="I/N", help="Align the I-th of N parts only; then `join`.")
 @device_option
 def build(
     source: str,
     out: Path,
     licence: str | None,
     title: str | None,
+    shard: str | None,
     device: str | None,
     **options: Any,
 ) -> None:
@@ -95,15 +98,53 @@ def build(
 
     SOURCE is a folder of recordings with their .txt, a folder with metadata.csv, .tsv or .jsonl,
     or a dataset with an audio and a text column, by folder or Hub id. Started again after it was
-    stopped, it goes on where it was.
+    stopped, it goes on where it was; after SOURCE grew or was corrected, it aligns what is new.
+
+    With --shard, N processes on any number of machines share the work and OUT: give 1/N to the
+    first and N/N to the last, and run `join` when all have ended.
     """
     from khmer_aligned.dataset import build as building
 
+    part = None if shard is None else _part(shard)
+    if part is not None and (licence or title):
+        raise click.UsageError("give --licence and --title to `join`, not with --shard")
     start_on(device)
     typed = {name: value for name, value in options.items() if value is not None}
-    result = building.build(source, out, licence=licence, title=title, **typed)
+    if part is not None:
+        plan = building.build_shards(source, out, part, **typed)
+        missing = len(plan.missing)
+        rest = f"{missing} are missing" if missing else f"all are there: khmer-aligned join {out}"
+        click.echo(f"aligned part {shard} of {len(plan.shards)} shards; {rest}", err=True)
+        return
+    _show(building.build(source, out, licence=licence, title=title, **typed))
+
+
+def _part(shard: str) -> tuple[int, int]:
+    number, _, count = shard.partition("/")
+    if not (number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count)):
+        raise click.UsageError(f"--shard is {shard}: give I/N with I from 1 to N")
+    return int(number), int(count)
+
+
+def _show(result: BuildResult) -> None:
     click.echo(result.summary(), err=True)
+    out = result.folder
     click.echo(f"wrote {out}; next: khmer-aligned push-dataset {out} org/khmer-aligned", err=True)
+
+
+@main.command()
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option("--licence", help=LICENCE)
+@click.option("--title", help="The title of the card.")
+def join(out: Path, licence: str | None, title: str | None) -> None:
+    """Write the dataset folder OUT from shards that `build --shard` aligned.
+
+    It says which shards are missing, if any are. Nothing is aligned or decoded here: a machine
+    without a GPU will do.
+    """
+    from khmer_aligned.dataset import join as joining
+
+    _show(joining.join(out, licence=licence, title=title))
 
 
 @main.command()

@@ -13,10 +13,11 @@ from datasets import Audio, load_dataset
 
 from khmer_aligned.audio import load
 from khmer_aligned.clips.make import MakeClips
-from khmer_aligned.dataset import plan
+from khmer_aligned.dataset import rows as plan_rows
 from khmer_aligned.dataset.build import build
 from khmer_aligned.dataset.config import BuildConfig
 from khmer_aligned.errors import UserError
+from khmer_aligned.hub.folder import published_files
 from khmer_aligned.recordings import sources
 from khmer_aligned.schema import CLIP_FEATURES, MAX_CLIP_SECONDS, SAMPLE_RATE
 from khmer_aligned.text import Transcript
@@ -65,7 +66,8 @@ def rows(built):
 
 
 def content(folder: Path) -> dict[str, bytes]:
-    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+    """The published files."""
+    return {name: path.read_bytes() for name, path in published_files(folder).items()}
 
 
 def test_load_dataset_gives_the_contract(built):
@@ -203,7 +205,7 @@ def test_recordings_that_tell_another_lag_are_named_and_not_moved(source, config
 
 
 def test_killed_and_started_again_gives_the_same_bytes(source, config, tmp_path, monkeypatch):
-    monkeypatch.setattr(plan, "_SHARD_CHARACTERS", 900)
+    monkeypatch.setattr(plan_rows, "_SHARD_CHARACTERS", 900)
     make_clips, calls = MakeClips.__call__, []
 
     def counted(self, batch, rank=None):
@@ -234,7 +236,7 @@ def test_a_folder_is_never_built_over(built, source, config, tmp_path):
     before = content(out)
     assert build(source, out, config).report == report
     assert content(out) == before
-    with pytest.raises(UserError, match="holds a build of other recordings"):
+    with pytest.raises(UserError, match="holds a build with max_labels 150, not 149; name a new"):
         build(source, out, config, max_labels=MAX_LABELS - 1)
     (tmp_path / "thesis.doc").write_text("precious")
     with pytest.raises(UserError, match="holds other files"):

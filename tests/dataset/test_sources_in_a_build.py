@@ -15,9 +15,10 @@ from datasets import Audio, load_dataset
 
 from khmer_aligned import cli
 from khmer_aligned.clips.make import MakeClips
-from khmer_aligned.dataset import plan
+from khmer_aligned.dataset import rows as plan_rows
 from khmer_aligned.dataset.build import build
 from khmer_aligned.dataset.config import BuildConfig
+from khmer_aligned.dataset.state import State
 from khmer_aligned.errors import UserError
 from khmer_aligned.hub.folder import published_files
 from khmer_aligned.recordings import pairs
@@ -172,7 +173,7 @@ def test_a_full_disk_is_one_line_and_leaves_the_folder_free(
 def test_a_build_that_aligned_a_shard_keeps_it(recordings, config, tmp_path, monkeypatch):
     for name in NAMES[:2]:
         copy(recordings, name, tmp_path / "source" / name)
-    monkeypatch.setattr(plan, "_SHARD_CHARACTERS", 300)
+    monkeypatch.setattr(plan_rows, "_SHARD_CHARACTERS", 300)
     calls = []
     make_clips = MakeClips.__call__
 
@@ -185,7 +186,7 @@ def test_a_build_that_aligned_a_shard_keeps_it(recordings, config, tmp_path, mon
     monkeypatch.setattr(MakeClips, "__call__", fail_at_second)
     with pytest.raises(OSError, match="No space"):
         build(tmp_path / "source", tmp_path / "out", config)
-    assert (tmp_path / "out" / ".work" / "aligned-00000.json").is_file()
+    assert State(tmp_path / "out").finished_shards() == ["00-00000"]
 
 
 def test_a_thousand_missing_transcripts_are_one_reason(recordings, config, tmp_path):

@@ -34,6 +34,8 @@ OUTCOME_FEATURES = Features(
         # row of a recording the whole of it.
         "samples": Value("int64"),
         "characters": Value("int64"),
+        # The raw text of a clip: what it is rejected with, where its sentence is held out.
+        "raw": Value("string"),
         "recording_samples": Value("int64"),
         "recording_characters": Value("int64"),
         # On the first row of a recording that tells another lag than the aligner's: that, as JSON.
@@ -154,8 +156,7 @@ class MakeClips:
                 lo, hi = piece.start, piece.end
                 unread = [
                     _reject_unread(row, hi, phrase, transcript.raw)
-                    for phrase in transcript.omitted
-                    if raw_start <= phrase.span[0] and phrase.span[1] <= raw_end
+                    for phrase in _omitted_in(transcript, raw_start, raw_end)
                 ]
                 clip = _clip(row, waveform, alignment, piece, number, figures.score)
                 outcome = asdict(clip) | {"audio": {"bytes": clip.audio, "path": f"{clip.id}.flac"}}
@@ -168,8 +169,8 @@ class MakeClips:
                     details["seconds_from_caption"] = round(far[0].seconds, 2)
                 outcome = _reject(row, lo, hi, text, verdict[1], details)
             yield from self._reject_gap(row, alignment, last_sample, lo)
-            characters = raw_end - raw_start - sum(each["characters"] for each in unread)
-            yield outcome | {"samples": hi - lo, "characters": characters}
+            raw = _raw_text(transcript, raw_start, raw_end, bool(unread))
+            yield outcome | {"samples": hi - lo, "characters": len(raw), "raw": raw}
             yield from unread
             last_sample = hi
         yield from self._reject_gap(row, alignment, last_sample, len(waveform))
@@ -234,6 +235,20 @@ def _clip(
         start=begin + start,
         end=begin + end,
     )
+
+
+def _omitted_in(transcript: Transcript, start: int, end: int) -> list[Unread]:
+    """The phrases that were not read aloud in raw characters [start, end)."""
+    return [p for p in transcript.omitted if start <= p.span[0] and p.span[1] <= end]
+
+
+def _raw_text(transcript: Transcript, start: int, end: int, without_omitted: bool) -> str:
+    """Raw characters [start, end), those of phrases that were not read aloud left out."""
+    parts = []
+    for phrase in _omitted_in(transcript, start, end) if without_omitted else ():
+        parts.append(transcript.raw[start : phrase.span[0]])
+        start = phrase.span[1]
+    return "".join([*parts, transcript.raw[start:end]])
 
 
 def _one_line(text: str) -> str:

@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 
 import datasets
 import numpy as np
+import pyarrow.compute as pc
 
 from khmer_aligned import aligners
 from khmer_aligned.aligners.base import Aligner
@@ -31,11 +32,11 @@ from khmer_aligned.alignment.lag import (
 from khmer_aligned.alignment.splices import SpliceProbe, probe_lag
 from khmer_aligned.alignment.thresholds import DEFAULT, Thresholds
 from khmer_aligned.clips.make import load_waveform
-from khmer_aligned.dataset.plan import read_recordings
 from khmer_aligned.dataset.report import DifferingLag
 from khmer_aligned.device import run_forkable
 from khmer_aligned.errors import Failed, UserError
 from khmer_aligned.recordings import sources
+from khmer_aligned.recordings.builder import read_recordings
 from khmer_aligned.schema import SAMPLE_RATE
 from khmer_aligned.text import Transcript
 
@@ -172,17 +173,14 @@ def _locate_sample(
 
 def _groups(recordings: datasets.Dataset) -> Iterator[list[int]]:
     """Indices of recordings that are aligned together; very long ones come last."""
-    ids, texts = recordings["id"][:], recordings["text"][:]
-
-    def order(index: int) -> tuple[int, bytes]:
-        text = len(texts[index])
-        return text // (10 * _GROUP_CHARACTERS), hashlib.sha256(ids[index].encode()).digest()
-
+    lengths = pc.utf8_length(recordings.data.column("text")).to_numpy()
+    digests = (hashlib.sha256(id.encode()).digest()[:8] for id in recordings["id"])
+    hashes = np.frombuffer(b"".join(digests), ">u8")
     group: list[int] = []
     characters = 0
-    for index in sorted(range(len(ids)), key=order):
+    for index in np.lexsort((hashes, lengths // (10 * _GROUP_CHARACTERS))).tolist():
         group.append(index)
-        characters += len(texts[index])
+        characters += int(lengths[index])
         if characters >= _GROUP_CHARACTERS:
             yield group
             group, characters = [], 0

@@ -10,6 +10,7 @@ from khmer_aligned.options import check_options, option
 
 MAX_CLIP_LABELS = 220  # what openai-whisper and faster-whisper decode at most, less the prompt
 MAX_LABELS = 440  # what transformers decodes at most, less the prompt
+JOIN_OPTIONS = {"keep_duplicates"}  # decide what is published of the clips, and no clip
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,9 @@ class BuildConfig:
         1, "Which audio track is read of a file that has several, as a video may.", at_least=1
     )
     seed: int = option(0, "Decides which speakers or recordings are held out.")
+    keep_duplicates: bool = option(
+        False, "Leave clips in train whose sentence is also in validation or test."
+    )
     thresholds: Thresholds = field(default_factory=Thresholds)
 
     def __post_init__(self) -> None:

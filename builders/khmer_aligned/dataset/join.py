@@ -1,69 +1,258 @@
-"""The clips of all shards, joined into the published files of each split."""
+"""The last step of a build: splits are assigned and the published files are written.
+
+It reads the small columns of the shards and links their files of clips; no audio is decoded, and
+none is copied but that of shards in which two splits meet.
+"""
 
 from __future__ import annotations
 
-import math
-from collections import Counter
-from collections.abc import Sequence
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-import datasets
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
+from khmer_aligned import aligners
 from khmer_aligned.dataset import split
-from khmer_aligned.dataset.parquet import uncompressed_size, write_parquet
-from khmer_aligned.dataset.plan import Grouping
-from khmer_aligned.dataset.report import SplitSize
-from khmer_aligned.schema import CLIP_FEATURES, SPLITS
+from khmer_aligned.dataset.card import describe_splits, render_card, render_tasks
+from khmer_aligned.dataset.clip_files import Part, write_split
+from khmer_aligned.dataset.parquet import WrittenFile
+from khmer_aligned.dataset.report import (
+    DifferingLag,
+    Report,
+    SplitSize,
+    Tally,
+    Totals,
+    sum_tallies,
+    summary,
+)
+from khmer_aligned.dataset.rights import RECORD as RIGHTS
+from khmer_aligned.dataset.rights import write_rights
+from khmer_aligned.dataset.state import Plan, State, require_plan
+from khmer_aligned.dataset.statistics import Statistics, measure
+from khmer_aligned.dataset.totals import (
+    PlannedShard,
+    Sizes,
+    planned_shards,
+    read_sizes,
+    tally_shard,
+)
+from khmer_aligned.errors import UserError
+from khmer_aligned.files import lock_folder, replace_whole, write_whole
+from khmer_aligned.hub.cards import check_licence, read_header, read_repository, read_title
+from khmer_aligned.schema import SAMPLE_RATE, SPLITS
 
-_FILE_SECONDS = 3 * 3600  # of audio in a published file: about 200 MB
+_RECORD = "build.json"
+_SHOWN_SHARDS = 5
 
 
-def join_shards(
-    shards: Sequence[Path], grouping: Grouping, seed: int, out: Path, cache: Path
-) -> dict[str, SplitSize]:
-    """Write out/data/SPLIT-*.parquet from the shards' files; returns the size of each split.
+@dataclass(frozen=True)
+class BuildResult:
+    """A built folder, which `load_dataset(str(result.folder))` reads, and its build.json."""
 
-    Splits are made of what became clips, so that none of them is empty. cache: a folder for
-    `datasets`' own files.
+    folder: Path
+    report: Report
+
+    @property
+    def clips(self) -> int:
+        """The number of clips in all splits."""
+        return sum(size["clips"] for size in self.report["splits"].values())
+
+    @property
+    def seconds(self) -> float:
+        """The audio in all clips."""
+        return sum(size["seconds"] for size in self.report["splits"].values())
+
+    def summary(self) -> str:
+        """The numbers as a table for the screen, and what limits the splits."""
+        return f"{summary(self.report)}\n{describe_splits(self.report)}"
+
+
+def join(out: str | Path, *, licence: str | None = None, title: str | None = None) -> BuildResult:
+    """Write the published files of a build whose shards are aligned.
+
+    licence, title: of the card; by default what it has. Raises UserError where a shard is missing,
+    or nothing became a clip.
     """
-    clips = datasets.Dataset.from_parquet(
-        [str(path) for path in shards], features=CLIP_FEATURES, cache_dir=str(cache)
-    )
-    split_of = _split_recordings(clips, grouping, seed)
-    labels = [split_of[recording] for recording in clips["recording"]]
-    sizes = {}
-    for name in SPLITS:
-        if name in labels:
-            rows = clips.select([i for i, label in enumerate(labels) if label == name])
-            sizes[name] = _write_split(rows, name, out / "data")
-    return sizes
+    licence = None if licence is None else check_licence(licence)
+    plan = require_plan(Path(out))
+    with lock_folder(plan.state.folder):
+        return BuildResult(Path(out), join_shards(plan, licence, title))
 
 
-def _split_recordings(clips: datasets.Dataset, grouping: Grouping, seed: int) -> dict[str, str]:
-    """The split of each recording, by the seconds of its clips."""
-    seconds: Counter[str] = Counter()
-    for recording, duration in zip(clips["recording"][:], clips["duration"][:], strict=True):
-        seconds[recording] += duration
-    names = sorted(seconds)
-    labels = split.assign(
-        [grouping.group_of[name] for name in names],
-        [round(seconds[name]) for name in names],
-        [grouping.source_splits.get(name) for name in names],
-        seed,
-    )
-    return dict(zip(names, labels, strict=True))
-
-
-def _write_split(clips: datasets.Dataset, name: str, folder: Path) -> SplitSize:
-    seconds = math.fsum(clips["duration"])
-    count = min(len(clips), math.ceil(seconds / _FILE_SECONDS))
-    paths = [folder / f"{name}-{i:05d}-of-{count:05d}.parquet" for i in range(count)]
-    for i, path in enumerate(paths):
-        write_parquet(clips.shard(count, i, contiguous=True), path)
-    return {
-        "recordings": len(set(clips["recording"])),
-        "clips": len(clips),
-        "seconds": round(seconds, 2),
-        "bytes": sum(map(uncompressed_size, paths)),
-        "stored_bytes": sum(path.stat().st_size for path in paths),
+def join_shards(plan: Plan, licence: str | None, title: str | None) -> Report:
+    """`join`, for whoever holds the lock of the state."""
+    _check_complete(plan)
+    stage = plan.state.stage
+    shutil.rmtree(stage, ignore_errors=True)  # of a join that was killed
+    (stage / "data").mkdir(parents=True)
+    rows = plan.rows()
+    shards = list(planned_shards(plan, rows))
+    sizes = read_sizes(plan, shards, len(rows))
+    splits = _assign_splits(plan, rows, sizes)
+    totals, differing = _write_rejections(plan, shards, stage)
+    files = _write_clips(plan, shards, sizes, splits, stage)
+    statistics = measure(stage)
+    report: Report = {
+        "key": plan.key,
+        "source": plan.identity["source"],
+        "config": plan.identity["config"],
+        "versions": plan.identity["versions"],
+        "increment": plan.increment,
+        "aligner_licence": aligners.licence(plan.config.aligner),
+        "balance": totals["balance"],
+        "recordings": totals["recordings"],
+        "rejected": totals["rejected"],
+        "splits": _split_sizes(statistics, files),
+        "statistics": statistics,
+        "rights": write_rights(plan.recordings(), stage),
+        "files": {f"data/{name}": file.sha256 for name, file in sorted(files.items())},
+        "lag": {**plan.lag, "differing": differing},
     }
+    _write_texts(report, plan.state, licence, title)
+    _keep_splits(plan, rows, sizes, splits)
+    _publish_stage(plan.state)
+    return report
+
+
+def _check_complete(plan: Plan) -> None:
+    missing = plan.missing
+    if missing:
+        shown = ", ".join(str(index + 1) for index in missing[:_SHOWN_SHARDS])
+        more = ", ..." if len(missing) > _SHOWN_SHARDS else ""
+        raise UserError(
+            f"{plan.state.out}: {len(missing)} of {len(plan.shards)} shards are not aligned "
+            f"(number {shown}{more}); align them with: khmer-aligned build {plan.source} "
+            f"{plan.state.out}"
+        )
+
+
+def _assign_splits(plan: Plan, rows: pa.Table, sizes: Sizes) -> np.ndarray:
+    """The split of each recording, (n,) as places in SPLITS."""
+    published = _read_splits(plan, rows)
+    groups = split.find_groups(rows["recording"], rows["speaker"], rows["content"])
+    seconds = np.maximum(1, np.round(sizes.samples / SAMPLE_RATE)).astype(np.int64)
+    weights = np.where(sizes.clips > 0, seconds, 0)
+    return split.assign(groups, weights, rows["split"], plan.config.seed, published)
+
+
+def _read_splits(plan: Plan, rows: pa.Table) -> np.ndarray | None:
+    """The split in which each recording was published before this plan, or NO_SPLIT."""
+    before = [plan.state.splits(i) for i in range(plan.increment)]
+    kept = [path for path in before if path.is_file()]
+    if not kept:
+        return None
+    table = pq.read_table(kept[-1])
+    match = pc.index_in(rows["recording"], table["recording"])
+    number = table["split"].take(pc.fill_null(match, 0))
+    return pc.if_else(pc.is_valid(match), number, split.NO_SPLIT).to_numpy().astype(np.int64)
+
+
+def _keep_splits(plan: Plan, rows: pa.Table, sizes: Sizes, splits: np.ndarray) -> None:
+    """Write down where each recording is published, for the plans that follow."""
+    has_clips = sizes.clips > 0
+    recordings = rows["recording"].filter(pa.array(has_clips))
+    table = pa.table({"recording": recordings, "split": pa.array(splits[has_clips], pa.int8())})
+    with replace_whole(plan.state.splits(plan.increment)) as partial:
+        pq.write_table(table, partial)
+
+
+def _write_rejections(
+    plan: Plan, shards: list[PlannedShard], stage: Path
+) -> tuple[Totals, list[DifferingLag]]:
+    """Write rejected.jsonl; returns what all shards took in and gave."""
+    differing: list[DifferingLag] = []
+    with (stage / "rejected.jsonl").open("w", encoding="utf-8") as file:
+
+        def tallies() -> Iterator[Tally]:
+            for shard in shards:
+                tally = tally_shard(plan, shard)
+                file.writelines(line + "\n" for line in tally.rejections)
+                differing.extend(tally.differing)
+                yield tally
+
+        totals = sum_tallies(tallies())
+    return totals, differing
+
+
+def _write_clips(
+    plan: Plan, shards: list[PlannedShard], sizes: Sizes, splits: np.ndarray, stage: Path
+) -> dict[str, WrittenFile]:
+    """Write the files of clips of all splits: what is known of each, by its name."""
+    parts: dict[int, list[Part]] = {number: [] for number in range(len(SPLITS))}
+    for shard in shards:
+        for number, part in _parts(plan, shard, splits[shard.rows]):
+            parts[number].append(part)
+    files = {}
+    for number, name in enumerate(SPLITS):
+        written = write_split(parts[number], name, plan.state, stage / "data")
+        for i, file in enumerate(written):
+            files[f"{name}-{i:05d}-of-{len(written):05d}.parquet"] = file
+    return files
+
+
+def _parts(plan: Plan, shard: PlannedShard, splits: np.ndarray) -> Iterator[tuple[int, Part]]:
+    """The parts of a shard, each with the number of its split."""
+    column = pq.read_table(plan.state.outcomes(shard.name), columns=["clip_samples"])
+    lists = column["clip_samples"].combine_chunks()
+    of_recording = np.full(len(lists), split.NO_SPLIT)
+    of_recording[shard.place] = splits
+    counts = np.diff(lists.offsets.to_numpy())
+    of_clip = np.repeat(of_recording, counts)
+    seconds = lists.flatten().to_numpy() / SAMPLE_RATE
+    for number in np.unique(of_clip[of_clip >= 0]).tolist():
+        chosen = of_clip == number
+        yield number, Part(shard.name, chosen, float(seconds[chosen].sum()))
+
+
+def _split_sizes(statistics: Statistics, files: dict[str, WrittenFile]) -> dict[str, SplitSize]:
+    return {
+        name: {
+            "recordings": split["recordings"],
+            "clips": split["clips"],
+            "seconds": split["seconds"],
+            "bytes": sum(f.bytes for file, f in files.items() if file.startswith(f"{name}-")),
+            "stored_bytes": sum(
+                f.stored_bytes for file, f in files.items() if file.startswith(f"{name}-")
+            ),
+        }
+        for name, split in statistics["splits"].items()
+    }
+
+
+def _write_texts(report: Report, state: State, licence: str | None, title: str | None) -> None:
+    """Write the card, with what its publisher gave it before, the tasks and build.json."""
+    card, repository = state.out / "README.md", None
+    if card.is_file():
+        text = card.read_text(encoding="utf-8")
+        licence = licence or read_header(card).get("license")
+        title, repository = title or read_title(card), read_repository(text)
+    rendered = (
+        render_card(report, licence, title, repository)
+        if repository
+        else render_card(report, licence, title)
+    )
+    write_whole(state.stage / "README.md", rendered)
+    write_whole(state.stage / "eval.yaml", render_tasks(report))
+    write_whole(state.stage / _RECORD, json.dumps(report, ensure_ascii=False, indent=2))
+
+
+def _publish_stage(state: State) -> None:
+    """Put the files of the stage in place of those before; build.json is there at the end only."""
+    out, stage = state.out, state.stage
+    (out / _RECORD).unlink(missing_ok=True)
+    before = state.folder / "before"
+    shutil.rmtree(before, ignore_errors=True)
+    if (out / "data").is_dir():
+        (out / "data").replace(before)
+    if not (stage / RIGHTS).is_file():
+        (out / RIGHTS).unlink(missing_ok=True)
+    for path in sorted(stage.iterdir(), key=lambda path: path.name == _RECORD):
+        path.replace(out / path.name)
+    shutil.rmtree(before, ignore_errors=True)
+    stage.rmdir()

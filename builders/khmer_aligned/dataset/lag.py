@@ -7,9 +7,7 @@ machine; without one, 0 stands for the unknown lag. Both are said before the wor
 
 from __future__ import annotations
 
-import json
 import sys
-from pathlib import Path
 
 import datasets
 from tqdm import tqdm
@@ -17,28 +15,17 @@ from tqdm import tqdm
 from khmer_aligned.alignment import calibration
 from khmer_aligned.alignment.lag import Lag
 from khmer_aligned.dataset.calibrate import Measurement, measure_lag
-from khmer_aligned.dataset.plan import Plan
+from khmer_aligned.dataset.config import BuildConfig
 from khmer_aligned.dataset.report import LagReport, describe_lag
 from khmer_aligned.device import run_forkable
-from khmer_aligned.files import write_whole
-
-_FILE = "lag.json"
 
 
-def settle_lag(plan: Plan, recordings: datasets.Dataset, work: Path) -> LagReport:
-    """The lag of a build, kept in its work folder for when it goes on."""
-    file = work / _FILE
-    if file.is_file():
-        report: LagReport = json.loads(file.read_text(encoding="utf-8"))
-        return report
-    config = plan.config
+def settle_lag(config: BuildConfig, aligner: str, recordings: datasets.Dataset) -> LagReport:
+    """The lag of a build of these recordings; aligner: its name with the version."""
     if config.lag is not None:
-        report = _report(Lag(config.lag, "given"), None)
-    else:
-        measured = run_forkable(measure_lag, recordings, config.aligner, config.thresholds, False)
-        report = _choose(plan.identity["config"]["aligner"], config.aligner, measured)
-    write_whole(file, json.dumps(report))
-    return report
+        return _report(Lag(config.lag, "given"), None)
+    measured = run_forkable(measure_lag, recordings, config.aligner, config.thresholds, False)
+    return _choose(aligner, config.aligner, measured)
 
 
 def _choose(aligner: str, name: str, measured: Measurement) -> LagReport:

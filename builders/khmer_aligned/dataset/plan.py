@@ -1,117 +1,101 @@
-"""What a build has to do: its identity, its recordings, and their division into shards."""
+"""The first step of a build: which recordings there are, what they need, and in which shards.
+
+A plan is made once and written down; whoever starts the same build finds it. A source that grew
+or was corrected gets a new plan, which keeps the outcome of every recording that did not change.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
-from importlib.metadata import version
+import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import datasets
-from datasets.exceptions import DatasetGenerationError
-
-from khmer_aligned import aligners
-from khmer_aligned.dataset import split
+from khmer_aligned.clips.labels import LabelCounter
 from khmer_aligned.dataset.config import BuildConfig
+from khmer_aligned.dataset.identity import check_settings, identify, pin_models
+from khmer_aligned.dataset.lag import settle_lag
+from khmer_aligned.dataset.rows import write_rows
+from khmer_aligned.dataset.state import Plan, State, read_plan
 from khmer_aligned.errors import UserError
-from khmer_aligned.hub.resolve import resolve
+from khmer_aligned.files import lock_folder
 from khmer_aligned.recordings import sources
-from khmer_aligned.recordings.builder import Recordings
-from khmer_aligned.text import NORMALIZER_VERSION, SEGMENTER
-
-# Characters of transcript in a shard: Khmer is read at 12 a second, so two and a half hours.
-_SHARD_CHARACTERS = 100_000
-_PACKAGES = ("datasets", "khmercut", "numba", "soundfile", "soxr", "torch", "torchaudio",
-             "transformers", "uroman")  # fmt: skip
+from khmer_aligned.recordings.builder import read_recordings
 
 
-@dataclass(frozen=True)
-class Plan:
-    """A build that is to be done.
+def make_plan(source: str, out: Path, config: BuildConfig) -> Plan:
+    """The plan of the build of `source` in `out`: the one that is written down, or a new one.
 
-    identity: what decides its result, as build.json records it: the source, the configuration
-    with pinned models, the versions. key: a hash of the identity.
+    Another process that plans in the same folder is waited for. Raises UserError where a model or
+    the source is missing, or `out` holds something else.
     """
-
-    corpus: sources.Corpus
-    config: BuildConfig
-    identity: dict[str, Any]
-    key: str
-
-
-def make_plan(source: str, config: BuildConfig) -> Plan:
-    """Find the recordings and the models; raises UserError where one is missing."""
-    corpus = sources.find(source)
-    pinned = {
-        "aligner": aligners.identity(config.aligner),
-        "tokenizer": resolve(config.tokenizer, "model").identity,
-    }
-    identity = {
-        "source": {"kind": corpus.kind, "content": corpus.content},
-        "config": asdict(config) | pinned,
-        "versions": _versions(),
-    }
-    key = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
-    return Plan(corpus, config, identity, key)
-
-
-def read_recordings(corpus: sources.Corpus, cache: Path) -> datasets.Dataset:
-    """The rows of RECORDING_FEATURES of a corpus; `cache` keeps them for a build that goes on."""
-    builder = Recordings(cache_dir=str(cache), source=corpus.name, corpus=corpus)
-    try:
-        builder.download_and_prepare()
-    except DatasetGenerationError as error:
-        cause = error.__cause__
-        if isinstance(cause, UserError) or (isinstance(cause, OSError) and cause.errno):
-            raise cause from None
-        raise
-    except OSError as error:
-        if error.errno:
+    check_folder(out)
+    config = pin_models(config)
+    identity = identify(config)
+    # A tokenizer that cannot be loaded is an error now, not after the first shard is aligned.
+    LabelCounter(config.tokenizer)
+    state = State(out.absolute())
+    state.folder.mkdir(parents=True, exist_ok=True)
+    with lock_folder(state.folder, "plan.lock", wait=True):
+        try:
+            return _find_or_make(source, state, config, identity)
+        except Exception:
+            leave_free(state)
             raise
-        raise UserError(f"{corpus.name}: {error}") from error  # a disk that `datasets` finds full
-    recordings = builder.as_dataset(split="recordings")
-    if len(recordings) == 0:
-        raise UserError(f"{corpus.name}: holds no recording")
-    return recordings
 
 
-@dataclass(frozen=True)
-class Grouping:
-    """By the name of each recording: its group, which stays in one split, and the source's split.
-
-    source_splits: of the recordings that the source put into one.
-    """
-
-    group_of: dict[str, str]
-    source_splits: dict[str, str]
-
-
-def group(recordings: datasets.Dataset) -> Grouping:
-    """What decides the splits of the recordings.
-
-    Raises UserError where the source puts one group into two splits.
-    """
-    columns = ("recording", "speaker", "content", "split")
-    names, speakers, contents, splits = (recordings[column][:] for column in columns)
-    group_of = split.find_groups(names, speakers, contents)
-    split.assign([group_of[name] for name in names], [1] * len(names), splits)
-    source_splits = {name: label for name, label in zip(names, splits, strict=True) if label}
-    return Grouping(group_of, source_splits)
+def check_folder(out: Path) -> None:
+    """Raises UserError where `out` is a file, or holds other files than a build's."""
+    if out.exists() and not out.is_dir():
+        raise UserError(f"{out}: is a file; name a folder to build into")
+    if State(out).folder.is_dir() or not out.is_dir() or not any(out.iterdir()):
+        return
+    if (out / "build.json").is_file():
+        raise UserError(
+            f"{out}: holds a dataset without the state of its build ({State(out).folder.name}), "
+            "so it cannot be built further; name a new folder"
+        )
+    raise UserError(f"{out}: holds other files; name a new folder")
 
 
-def divide(recordings: datasets.Dataset) -> list[datasets.Dataset]:
-    """The shards: runs of recordings, about `_SHARD_CHARACTERS` of text in each."""
-    characters = sum(len(text) for text in recordings["text"])
-    count = min(len(recordings), -(-characters // _SHARD_CHARACTERS) or 1)
-    return [recordings.shard(count, index, contiguous=True) for index in range(count)]
+def leave_free(state: State) -> None:
+    """Remove the state of a build that failed before a shard was aligned, and an empty `out`."""
+    if state.finished_shards():
+        return
+    shutil.rmtree(state.folder, ignore_errors=True)
+    if state.out.is_dir() and not any(state.out.iterdir()):
+        state.out.rmdir()
 
 
-def _versions() -> dict[str, str]:
-    return {
-        "khmer-aligned": version("khmer-aligned"),
-        "normalizer": NORMALIZER_VERSION,
-        "segmenter": SEGMENTER,
-        **{package: version(package) for package in _PACKAGES},
-    }
+def _find_or_make(source: str, state: State, config: BuildConfig, identity: dict[str, Any]) -> Plan:
+    before = read_plan(state.out)
+    if before is not None:
+        check_settings(state.out, before.identity, identity)
+    place = str(Path(source).absolute()) if Path(source).exists() else source
+    corpus = sources.find(place, state.files)
+    identity = {"source": {"kind": corpus.kind, "content": corpus.content}, **identity}
+    key = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+    if before is not None and before.key == key:
+        plan = replace(before, source=corpus.name, config=config)  # they may have been moved
+        plan.save()
+        return plan
+    finished = state.finished_shards()
+    increment = 1 + max((int(name.partition("-")[0]) for name in finished), default=-1)
+    folder = state.plan_folder(increment, key)
+    shutil.rmtree(folder, ignore_errors=True)  # of a process that was killed
+    recordings = read_recordings(corpus, folder)
+    if before is not None and finished:
+        lag = before.lag  # clips that stay have it
+    else:
+        lag = settle_lag(config, identity["config"]["aligner"], recordings)
+    plan = Plan(state, corpus.name, corpus.kind, config, identity, key, increment, lag)
+    plan = replace(plan, shards=write_rows(plan, recordings, finished))
+    if corpus.files is not None:
+        corpus.files.save(plan.files)
+    plan.save()
+    for earlier in state.folder.glob("plan-[0-9]*"):
+        if earlier != folder:
+            shutil.rmtree(earlier, ignore_errors=True)
+    return plan

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
@@ -78,6 +78,7 @@ class Report(Totals):
     source: dict[str, str]
     config: dict[str, Any]
     versions: dict[str, str]
+    increment: int  # how often the source grew or was corrected since the first build
     aligner_licence: str  # of its weights; `unknown` where nobody says
     splits: dict[str, SplitSize]
     statistics: Statistics
@@ -100,15 +101,18 @@ class Tally:
     differing: list[DifferingLag]
 
 
-def sum_tallies(tallies: Sequence[Tally]) -> Totals:
+def sum_tallies(tallies: Iterable[Tally]) -> Totals:
     """The balance of all shards; an error where what came in differs from what came out.
 
     Raises UserError where nothing became a clip.
     """
     total: Counter[str] = Counter()
+    reasons: dict[str, Reason] = {}
     for tally in tallies:
         total.update(tally.counts)
-    reasons = _count_reasons(tallies)
+        _count_reasons(tally, reasons)
+    for reason in reasons.values():
+        reason["seconds"] = round(reason["seconds"], 2)
     for unit in UNITS:
         out = total[f"clip_{unit}"] + total[f"rejected_{unit}"]
         if total[unit] != out:
@@ -126,23 +130,18 @@ def sum_tallies(tallies: Sequence[Tally]) -> Totals:
             for unit in UNITS
         },
         "recordings": {"in": total["recordings"], "unread": total["unread"]},
-        "rejected": reasons,
+        "rejected": dict(sorted(reasons.items())),
     }
 
 
-def _count_reasons(tallies: Sequence[Tally]) -> dict[str, Reason]:
-    reasons: dict[str, Reason] = {}
-    for tally in tallies:
-        for line in tally.rejections:
-            row = json.loads(line)
-            empty: Reason = {"stretches": 0, "seconds": 0.0, "characters": 0}
-            reason = reasons.setdefault(row["reason"], empty)
-            reason["stretches"] += 1
-            reason["seconds"] += (row["end"] or 0) - (row["start"] or 0)
-            reason["characters"] += len(row["text"])
-    for reason in reasons.values():
-        reason["seconds"] = round(reason["seconds"], 2)
-    return dict(sorted(reasons.items()))
+def _count_reasons(tally: Tally, reasons: dict[str, Reason]) -> None:
+    for line in tally.rejections:
+        row = json.loads(line)
+        empty: Reason = {"stretches": 0, "seconds": 0.0, "characters": 0}
+        reason = reasons.setdefault(row["reason"], empty)
+        reason["stretches"] += 1
+        reason["seconds"] += (row["end"] or 0) - (row["start"] or 0)
+        reason["characters"] += len(row["text"])
 
 
 def reasons_by_seconds(report: Totals) -> list[tuple[str, Reason]]:

@@ -1,73 +1,67 @@
-"""One shard of recordings, aligned into one parquet file: the unit of work.
+"""One shard of a plan, aligned: the unit of work.
 
-Its file and its tally are written whole or not at all, so that a build which was killed goes on at
-the shard it was in.
+It becomes two files, each written whole or not at all: its clips, as they are published, and then
+the outcomes of its recordings. A shard that has both is done, so whoever comes to it next leaves
+it alone; two that do it at once write the same bytes.
 """
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict
+from functools import lru_cache
 from pathlib import Path
 
 import datasets
 
 from khmer_aligned.clips.make import OUTCOME_FEATURES, MakeClips
-from khmer_aligned.dataset.parquet import write_parquet
-from khmer_aligned.dataset.report import UNITS, Tally
-from khmer_aligned.device import count_gpus
-from khmer_aligned.files import write_whole
-from khmer_aligned.schema import CLIP_FEATURES
+from khmer_aligned.dataset.identity import check_settings, identify
+from khmer_aligned.dataset.outcomes import write_outcomes
+from khmer_aligned.dataset.state import Plan, require_plan
 
 # Characters of transcript in one call of the aligner: about half an hour of speech.
 _BATCH_CHARACTERS = 20_000
 _MAX_BATCH = 256  # recordings
 
 
-def align_shard(
-    recordings: datasets.Dataset, path: Path, make_clips: MakeClips, title: str
-) -> Tally:
-    """Write the clips of `recordings` to `path`, unless an earlier run did; return the tally.
+def align_shard(out: Path, index: int) -> None:
+    """Align the shard of this number of the build planned in `out`, unless it is done.
 
-    title: what the progress bar shows.
+    Everything it needs is in the state of the build; the models stay loaded for the next call in
+    this process. Raises UserError where the models or versions here are not those of the plan.
     """
-    record = path.with_suffix(".json")
-    if path.is_file() and record.is_file():
-        return Tally(**json.loads(record.read_text(encoding="utf-8")))
-    gpus = count_gpus()
+    plan = require_plan(out)
+    name = plan.shards[index]
+    if plan.state.outcomes(name).is_file():
+        return
+    rows = plan.rows(index)
+    recordings = plan.recordings().select(rows["row"].to_numpy())
     outcomes = recordings.map(
-        make_clips,
+        _load_make_clips(plan.state.out, plan.key),
         batched=True,
         batch_size=_batch_size(recordings),
-        with_rank=True,
-        num_proc=min(gpus, len(recordings)) if gpus > 1 else None,
         remove_columns=recordings.column_names,
         features=OUTCOME_FEATURES,
         keep_in_memory=True,
-        desc=title,
+        desc=f"Aligning shard {index + 1}/{len(plan.shards)}",
     )
-    rejections = outcomes["rejection"][:]
-    clips = outcomes.select([i for i, line in enumerate(rejections) if line is None])
-    tally = _count(outcomes, clips)
-    write_parquet(clips.select_columns(list(CLIP_FEATURES)), path)
-    write_whole(record, json.dumps(asdict(tally), ensure_ascii=False))
-    return tally
+    write_outcomes(outcomes, rows, plan.state.clips(name), plan.state.outcomes(name))
+
+
+@lru_cache(maxsize=1)
+def _load_make_clips(out: Path, key: str) -> MakeClips:
+    """The function that aligns; key: of the plan, so that another plan loads its own models."""
+    plan: Plan = require_plan(out)
+    config = plan.config
+    check_settings(out, plan.identity, identify(config))
+    return MakeClips(
+        config.aligner,
+        config.tokenizer,
+        config.max_labels,
+        plan.lag["seconds"],
+        config.thresholds,
+        config.track,
+    )
 
 
 def _batch_size(recordings: datasets.Dataset) -> int:
     characters = max(1, sum(len(text) for text in recordings["text"]))
     return min(_MAX_BATCH, max(1, _BATCH_CHARACTERS * len(recordings) // characters))
-
-
-def _count(outcomes: datasets.Dataset, clips: datasets.Dataset) -> Tally:
-    sizes = [samples for samples in outcomes["recording_samples"] if samples is not None]
-    counts = {"clips": len(clips), "recordings": len(sizes), "unread": sizes.count(0)}
-    for unit in UNITS:
-        counts[unit] = sum(count or 0 for count in outcomes[f"recording_{unit}"])
-        counts[f"clip_{unit}"] = sum(clips[unit])
-        counts[f"rejected_{unit}"] = sum(outcomes[unit]) - sum(clips[unit])
-    rejections, differing = (
-        [line for line in outcomes[column][:] if line is not None]
-        for column in ("rejection", "differing_lag")
-    )
-    return Tally(counts, rejections, [json.loads(line) for line in differing])

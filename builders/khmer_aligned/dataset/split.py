@@ -3,112 +3,196 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
-from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from khmer_aligned.errors import UserError
+from khmer_aligned.schema import SPLITS
 
 HELD_OUT = {"test": 0.05, "validation": 0.05}  # shares of the whole, by size
-
-
 MIN_GROUPS = 3  # one for each split
+
+TRAIN, NO_SPLIT = SPLITS.index("train"), -1  # splits are numbers: places in SPLITS
+
+Strings: TypeAlias = pa.Array | pa.ChunkedArray
+
+
+@dataclass(frozen=True)
+class Groups:
+    """What has to stay in one split.
+
+    code (n,): the group of each row, a place in `names` (g,).
+    """
+
+    code: np.ndarray
+    names: Strings
+    by_speaker: bool
+
+    def hashes(self, seed: int) -> np.ndarray:
+        """The order in which groups are held out, (g,) uint64: so more groups move few others."""
+        digests = (
+            hashlib.sha256(f"{seed} {name}".encode()).digest()[:8]
+            for name in self.names.to_pylist()
+        )
+        return np.frombuffer(b"".join(digests), ">u8").astype(np.uint64)
 
 
 def find_groups(
-    recordings: Sequence[str], speakers: Sequence[str | None], contents: Sequence[str | None]
-) -> dict[str, str]:
-    """The group of each recording, by its name: what has to stay in one split.
+    recordings: Strings,
+    speakers: Strings,
+    contents: Strings,
+    twins: np.ndarray | None = None,
+    by_speaker: bool | None = None,
+) -> Groups:
+    """The group of each row: what has to stay in one split.
 
-    Rows (n,) name a recording, its speaker and a hash of its audio. A group holds all recordings
-    of its speakers and all names of its audio, and is called by the first of its speakers, else
-    by the first of its recordings. Where there are fewer than MIN_GROUPS by speaker, speakers do
-    not count: a split by speaker would leave nothing to validate or to test on.
+    Rows (n,) name a recording, its speaker and a hash of its audio; twins (m, 2) are pairs of rows
+    with the same sound. A group holds all rows of its speakers, recordings and audio, and is
+    called by the first of its speakers, else by the first of its recordings. Where there are fewer
+    than MIN_GROUPS by speaker, speakers do not count: a split by speaker would leave nothing to
+    validate or to test on. by_speaker: decides instead whether speakers count.
     """
-    groups = _join(recordings, speakers, contents)
-    if len(set(groups.values())) < MIN_GROUPS:
-        return _join(recordings, [None] * len(speakers), contents)
-    return groups
+    edges = [_edges(recordings), _edges(contents)]
+    if twins is not None:
+        edges.append(twins)
+    if by_speaker is not False:
+        code = _components(len(recordings), [*edges, _edges(speakers)])
+        if by_speaker or len(np.unique(code)) >= MIN_GROUPS:
+            return _name_groups(code, recordings, speakers, True)
+    code = _components(len(recordings), edges)
+    return _name_groups(code, recordings, pa.nulls(len(recordings), pa.string()), False)
 
 
-def _join(
-    recordings: Sequence[str], speakers: Sequence[str | None], contents: Sequence[str | None]
-) -> dict[str, str]:
-    """The group of each recording, by union-find over its name, its speaker and its audio."""
-    parent: dict[str, str] = {}
+def _edges(column: Strings) -> np.ndarray:
+    """Pairs of rows (m, 2) that have the same value, which is not "": each and the first of it."""
+    column = pc.if_else(pc.equal(column, ""), None, column)
+    codes = pc.dictionary_encode(column, null_encoding="mask")
+    codes = codes.combine_chunks() if isinstance(codes, pa.ChunkedArray) else codes
+    indices = codes.indices if isinstance(codes, pa.DictionaryArray) else pa.array([], pa.int32())
+    rows = np.flatnonzero(pc.is_valid(indices).to_numpy(zero_copy_only=False))
+    values = pc.drop_null(indices).to_numpy()
+    _, first, inverse = np.unique(values, return_index=True, return_inverse=True)
+    pairs = np.stack((rows, rows[first[inverse]]), axis=1) if len(rows) else np.zeros((0, 2), int)
+    return pairs[pairs[:, 0] != pairs[:, 1]]
 
-    def find(key: str) -> str:
-        while parent.setdefault(key, key) != key:
-            parent[key] = key = parent[parent[key]]
-        return key
 
-    for recording, speaker, content in zip(recordings, speakers, contents, strict=True):
-        keys = [f"recording {recording}"]
-        keys += [f"speaker {speaker}"] if speaker else []
-        keys += [f"audio {content}"] if content else []
-        first = find(keys[0])
-        for key in keys[1:]:
-            parent[find(key)] = first
-    names: dict[str, list[str]] = {}
-    for key in parent:
-        names.setdefault(find(key), []).append(key)
-    # "speaker" sorts behind "recording", and a hash names nothing to a user.
-    name_of = {
-        root: min(keys, key=lambda key: (not key.startswith("speaker "), key))
-        for root, keys in (
-            (root, [key for key in keys if not key.startswith("audio ")])
-            for root, keys in names.items()
+def _components(count: int, edges: list[np.ndarray]) -> np.ndarray:
+    """The component of each of `count` rows, (n,): its smallest row."""
+    pairs = np.concatenate(edges).astype(np.int64)
+    label = np.arange(count)
+    while True:
+        low = np.minimum(label[pairs[:, 0]], label[pairs[:, 1]])
+        before = label.copy()
+        for side in (0, 1):
+            np.minimum.at(label, before[pairs[:, side]], low)
+            np.minimum.at(label, pairs[:, side], low)
+        while not np.array_equal(label, label[label]):
+            label = label[label]
+        if np.array_equal(label, before):
+            return label
+
+
+def _name_groups(
+    component: np.ndarray, recordings: Strings, speakers: Strings, by_speaker: bool
+) -> Groups:
+    _, code = np.unique(component, return_inverse=True)
+    # A speaker without a name is nobody.
+    speakers = pc.if_else(pc.equal(speakers, ""), None, speakers)
+    named = pa.table({"code": code, "recording": recordings, "speaker": speakers})
+    firsts = named.group_by("code").aggregate([("speaker", "min"), ("recording", "min")])
+    firsts = firsts.sort_by("code")
+    speaker = pc.binary_join_element_wise("speaker", firsts["speaker_min"], " ")
+    recording = pc.binary_join_element_wise("recording", firsts["recording_min"], " ")
+    return Groups(code, pc.coalesce(speaker, recording), by_speaker)
+
+
+def check_source_splits(groups: Groups, splits: Strings) -> np.ndarray:
+    """The split that the source gives each group, (g,) as a place in SPLITS, or NO_SPLIT.
+
+    splits (n,): names. Raises UserError where the source puts one group into two splits.
+    """
+    numbers = pc.fill_null(pc.index_in(splits, pa.array(SPLITS)), NO_SPLIT).to_numpy()
+    given = numbers >= 0
+    first = np.full(len(groups.names), len(SPLITS))
+    last = np.full(len(groups.names), NO_SPLIT)
+    np.minimum.at(first, groups.code[given], numbers[given])
+    np.maximum.at(last, groups.code[given], numbers[given])
+    for group in np.flatnonzero(first < last)[:1]:
+        name = groups.names[int(group)].as_py()
+        raise UserError(
+            f"{name}: the source puts it into {SPLITS[first[group]]} and into "
+            f"{SPLITS[last[group]]}; all of a speaker belongs to one split, and so does the same "
+            "audio under several names"
         )
-    }
-    return {name: name_of[find(f"recording {name}")] for name in recordings}
+    return last
 
 
 def assign(
-    groups: Sequence[str],
-    sizes: Sequence[int],
-    source_splits: Sequence[str | None],
+    groups: Groups,
+    sizes: np.ndarray,
+    source_splits: Strings,
     seed: int = 0,
-) -> list[str]:
-    """The split of each recording, (n,) as the arguments.
+    published: np.ndarray | None = None,
+) -> np.ndarray:
+    """The split of each row, (n,) as places in SPLITS; all of a group share one.
 
-    groups: of `find_groups`; all of a group share one split. sizes: how much the recording counts.
-    source_splits: the split that the source put it into. A source that knows more than train is
-    followed, and what it leaves open is for training.
+    sizes (n,): how much the row counts; rows of size 0 decide nothing. source_splits (n,): the
+    split that the source put it into. A source that knows more than train is followed, and what it
+    leaves open is for training. published (n,): the split in which an earlier build published the
+    row, or NO_SPLIT; it keeps that, and its group follows.
 
-    Else test and validation take groups in the order of a hash of their names, so that more
-    recordings move few of the old ones, up to 5 % each and one group at least: of three groups
-    or more there are all three splits, of two no validation, of one only train.
+    Else test and validation take groups in the order of `Groups.hashes`, up to 5 % each and one
+    group at least: of three groups or more there are all three splits, of two no validation, of
+    one only train.
 
     Raises UserError where the source puts one group into two splits.
     """
-    size_of: Counter[str] = Counter()
-    split_of: dict[str, str] = {}
-    for group, size, split in zip(groups, sizes, source_splits, strict=True):
-        size_of[group] += max(1, size)
-        if split and split_of.setdefault(group, split) != split:
-            raise UserError(
-                f"{group}: the source puts it into {split_of[group]} and into {split}; all of a "
-                "speaker belongs to one split, and so does the same audio under several names"
-            )
-    if set(split_of.values()) <= {"train"}:
-        split_of = _hold_out(size_of, seed)
-    return [split_of.get(group, "train") for group in groups]
+    by_source = check_source_splits(groups, source_splits)
+    if (by_source > TRAIN).any():
+        return np.where(by_source == NO_SPLIT, TRAIN, by_source)[groups.code]
+    size_of = np.zeros(len(groups.names), np.int64)
+    np.add.at(size_of, groups.code, sizes)
+    split_of = np.full(len(groups.names), NO_SPLIT)
+    if published is not None:
+        # Where two groups became one, test goes before validation and that before train.
+        np.maximum.at(split_of, groups.code, published)
+    _hold_out(split_of, size_of, groups.hashes(seed))
+    split = np.where(split_of == NO_SPLIT, TRAIN, split_of)[groups.code]
+    if published is not None:
+        split = np.where(published == NO_SPLIT, split, published)
+    return split
 
 
-def _hold_out(size_of: Counter[str], seed: int) -> dict[str, str]:
-    """The groups of test and validation."""
-    free = sorted(size_of, key=lambda group: hashlib.sha256(f"{seed} {group}".encode()).digest())
-    split_of: dict[str, str] = {}
-    names = list(HELD_OUT)[: max(0, len(free) - 1)]
-    for position, split in enumerate(names):
-        to_come = len(names) - position  # the splits that still need a group, train among them
-        room = HELD_OUT[split] * size_of.total()
-        # One speaker may be most of the data: beyond the share only where all groups are.
-        fitting = [group for group in free if size_of[group] <= room]
-        taken: str | None = fitting[0] if fitting else min(free, key=lambda group: size_of[group])
-        while taken is not None:
-            split_of[taken] = split
-            free.remove(taken)
-            room -= size_of[taken]
-            spare = free if len(free) > to_come else []
-            taken = next((group for group in spare if size_of[group] <= room), None)
-    return split_of
+def _hold_out(split_of: np.ndarray, size_of: np.ndarray, hashes: np.ndarray) -> None:
+    """Put groups that have no split into test and validation; (g,) each."""
+    total = int(size_of.sum())
+    open_groups = np.flatnonzero((split_of == NO_SPLIT) & (size_of > 0))
+    free = open_groups[np.argsort(hashes[open_groups], kind="stable")].tolist()
+    taken = {SPLITS[number] for number in np.unique(split_of[split_of >= 0])}
+    missing = [name for name in HELD_OUT if name not in taken]
+    to_come = len(missing) + ("train" not in taken)  # splits that need a group
+    for name, share in HELD_OUT.items():
+        number = SPLITS.index(name)
+        room = share * total - int(size_of[split_of == number].sum())
+        chosen: list[int] = []
+        if name in missing and free:
+            if len(free) < 2 and "train" not in taken:
+                return
+            to_come -= 1
+            # One speaker may be most of the data: beyond the share only where all groups are.
+            fitting = next((group for group in free if size_of[group] <= room), None)
+            first = min(free, key=lambda g: int(size_of[g])) if fitting is None else fitting
+            chosen, room = [first], room - int(size_of[first])
+        spare = len(free) - len(chosen) - to_come
+        for group in free:
+            if spare > 0 and group not in chosen[:1] and size_of[group] <= room:
+                chosen.append(group)
+                room -= int(size_of[group])
+                spare -= 1
+        split_of[chosen] = number
+        held_out = set(chosen)
+        free = [group for group in free if group not in held_out]

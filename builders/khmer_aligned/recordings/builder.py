@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import datasets
+from datasets.exceptions import DatasetGenerationError
 
+from khmer_aligned.errors import UserError
 from khmer_aligned.recordings import sources
 from khmer_aligned.schema import RECORDING_FEATURES
 
@@ -35,7 +38,7 @@ class Recordings(datasets.GeneratorBasedBuilder):
         self, *args: Any, source: str, corpus: sources.Corpus | None = None, **options: Any
     ) -> None:
         """`corpus` is what `sources.find(source)` gave, where that was called already."""
-        corpus = corpus or sources.find(source)
+        corpus = self._corpus = corpus or sources.find(source)
         # The cache's key is made of these values and never of the files: without the hash it
         # would serve yesterday's rows of recordings that were changed today.
         super().__init__(
@@ -49,8 +52,7 @@ class Recordings(datasets.GeneratorBasedBuilder):
         return [datasets.SplitGenerator("recordings")]
 
     def _generate_examples(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        corpus = sources.Corpus(self.config.source, self.config.kind, self.config.content)
-        for index, recording in enumerate(sources.read(corpus)):
+        for index, recording in enumerate(sources.read(self._corpus)):
             row = asdict(recording)
             row["cues"] = [asdict(cue) for cue in recording.cues]
             audio = recording.audio
@@ -59,3 +61,29 @@ class Recordings(datasets.GeneratorBasedBuilder):
             else:
                 row["audio"] = {"bytes": None, "path": None if audio is None else str(audio)}
             yield f"{index:09d}", row
+
+
+def read_recordings(corpus: sources.Corpus, folder: Path) -> datasets.Dataset:
+    """The rows of RECORDING_FEATURES of a corpus, which `folder` keeps."""
+    builder = Recordings(cache_dir=str(folder), source=corpus.name, corpus=corpus)
+    try:
+        builder.download_and_prepare()
+    except DatasetGenerationError as error:
+        cause = error.__cause__
+        if isinstance(cause, UserError) or (isinstance(cause, OSError) and cause.errno):
+            raise cause from None
+        raise
+    except OSError as error:
+        if error.errno:
+            raise
+        raise UserError(f"{corpus.name}: {error}") from error  # a disk that `datasets` finds full
+    recordings = open_recordings(folder)
+    if len(recordings) == 0:
+        raise UserError(f"{corpus.name}: holds no recording")
+    return recordings
+
+
+def open_recordings(folder: Path) -> datasets.Dataset:
+    """The recordings that `read_recordings` kept in a folder, mapped from disk."""
+    paths = sorted(folder.rglob("*.arrow"))
+    return datasets.concatenate_datasets([datasets.Dataset.from_file(str(path)) for path in paths])

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -18,6 +17,7 @@ from khmer_aligned.console import note
 from khmer_aligned.errors import UserError
 from khmer_aligned.hub.resolve import resolve
 from khmer_aligned.recordings import folder, hub_dataset, manifest, pairs
+from khmer_aligned.recordings.snapshot import Snapshot, SourceFiles, sha256_of_file
 from khmer_aligned.schema import Problem, Recording
 
 _SHOWN_TWINS = 5
@@ -45,12 +45,14 @@ class Corpus(NamedTuple):
     name: str  # as the user wrote it
     kind: str  # a key of SOURCES
     content: str  # changes when the recordings or their texts do
+    files: Snapshot | None = None  # of a folder
 
 
-def find(name: str) -> Corpus:
+def find(name: str, memory: Path | None = None) -> Corpus:
     """The corpus that `name` is: a folder, the manifest in a folder, or a dataset's Hub id.
 
-    Raises UserError where there is none.
+    memory: a file that keeps the hashes of a folder's files for the next time. Raises UserError
+    where there is none.
     """
     root = Path(name)
     if root.is_file() and root.name in manifest.MANIFESTS:
@@ -59,7 +61,8 @@ def find(name: str) -> Corpus:
         return Corpus(name, "dataset", resolve(name, "dataset").identity)
     for kind, source in SOURCES.items():
         if source.find(root):
-            return Corpus(str(root), kind, _folder_sha256(root, source))
+            files = Snapshot.take(files_of(root, kind), memory)
+            return Corpus(str(root), kind, files.content, files)
     raise UserError(
         f"{name}: holds no audio file, no {', '.join(manifest.MANIFESTS)} and no dataset; "
         f"put recordings and their .txt of the same name there"
@@ -84,7 +87,7 @@ def read(corpus: Corpus) -> Iterator[Recording]:
         if isinstance(audio, Path) and not folder.is_inside(audio, root):
             detail = f"{recording.path}: is a link that leaves the folder; put the file there"
             recording = _with_problem(replace(recording, audio=None), Problem.OUTSIDE, detail)
-        elif audio is not None and (content := _sha256(audio)):
+        elif audio is not None and (content := _sha256(audio, corpus.files)):
             name = name_of.setdefault(content, recording.recording)
             if name != recording.recording:
                 twins.append(f"{recording.recording} is {name}")
@@ -99,27 +102,18 @@ def _with_problem(recording: Recording, problem: Problem, detail: str) -> Record
     return recording if recording.problem else replace(recording, problem=problem, detail=detail)
 
 
-def _sha256(content: Path | bytes) -> str | None:
+def files_of(root: Path, kind: str) -> SourceFiles:
+    """Which files of a folder a source of this kind reads."""
+    endings = SOURCES[kind].endings
+    return SourceFiles(
+        root,
+        is_read=lambda name: folder.is_audio(Path(name)) or name.lower().endswith(endings),
+        may_link=lambda name: name.lower().endswith(hub_dataset.ENDINGS),
+    )
+
+
+def _sha256(audio: Path | bytes, files: Snapshot | None) -> str | None:
     """None for a file that cannot be opened, which is said where it is decoded."""
-    if isinstance(content, bytes):
-        return hashlib.sha256(content).hexdigest()
-    with suppress(OSError), content.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-    return None
-
-
-def _folder_sha256(root: Path, source: Source) -> str:
-    """One hash over the names and contents of all files that the source may read.
-
-    The files of a dataset that `datasets` fetched are links to its cache; no other link out of the
-    folder is followed.
-    """
-    digest = hashlib.sha256()
-    for path in sorted(root.rglob("*")):
-        name = path.name.lower()
-        is_read = folder.is_audio(path) or name.endswith(source.endings)
-        if is_read and path.is_file():
-            may_link = name.endswith(hub_dataset.ENDINGS)
-            content = _sha256(path) if may_link or folder.is_inside(path, root) else None
-            digest.update(f"{path.relative_to(root)}\0{content}\n".encode())
-    return digest.hexdigest()
+    if isinstance(audio, bytes):
+        return hashlib.sha256(audio).hexdigest()
+    return files.sha256_of(audio) if files is not None else sha256_of_file(audio)

@@ -1,0 +1,1 @@
+"""Who aligns the shards of a plan: an engine gets numbers, and calls `align_shard` on each."""
