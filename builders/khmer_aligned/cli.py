@@ -13,6 +13,7 @@ from khmer_aligned.dataset.config import BuildConfig
 
 if TYPE_CHECKING:
     from khmer_aligned.alignment.exports import Form, Level
+    from khmer_aligned.dataset.engines import Engine
     from khmer_aligned.dataset.join import BuildResult
 
 LICENCE = "The dataset's licence as the Hub names it, say cc-by-4.0, or unknown; asked for once."
@@ -88,6 +89,13 @@ def align(
 @click.option("--title", help="The title of the card.")
 @click.option("--corrections", type=click.Path(path_type=Path), help=CORRECTIONS)
 @click.option("--shard", metavar="I/N", help="Align the I-th of N parts only; then `join`.")
+@click.option(
+    "--engine",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    show_default=True,
+    help="Align on this machine's GPUs, or on those of the Ray cluster at RAY_ADDRESS.",
+)
 @device_option
 def build(
     source: str,
@@ -96,6 +104,7 @@ def build(
     title: str | None,
     corrections: Path | None,
     shard: str | None,
+    engine: Engine,
     device: str | None,
     **options: Any,
 ) -> None:
@@ -113,6 +122,8 @@ def build(
     part = None if shard is None else _part(shard)
     if part is not None and (licence or title):
         raise click.UsageError("give --licence and --title to `join`, not with --shard")
+    if engine == "ray" and (part is not None or device):
+        raise click.UsageError("--engine ray shares out shards and GPUs: no --shard, no --device")
     start_on(device)
     typed = {name: value for name, value in options.items() if value is not None}
     if part is not None:
@@ -122,7 +133,15 @@ def build(
         click.echo(f"aligned part {shard} of {len(plan.shards)} shards; {rest}", err=True)
         return
     _show(
-        building.build(source, out, licence=licence, title=title, corrections=corrections, **typed)
+        building.build(
+            source,
+            out,
+            licence=licence,
+            title=title,
+            corrections=corrections,
+            engine=engine,
+            **typed,
+        )
     )
 
 

@@ -54,7 +54,8 @@ def pick_device(rank: int | None = None) -> torch.device:
 
     if torch.cuda.is_available():
         return torch.device("cuda", (rank or 0) % torch.cuda.device_count())
-    torch.set_num_threads(os.cpu_count() or 1)
+    # Fewer where several processes share the cores, as Ray's actors do.
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1))
     return torch.device("cpu")
 
 

@@ -167,6 +167,7 @@ class _Search:
         self._aligner, self._thresholds = aligner, thresholds
         self._put_back: set[int] = set()  # each once, or it could go in and out for ever
         self.unspoken: dict[int, Unspoken] = {}
+        self._compared: tuple[BestPath, set[int], dict[int, _Comparison]] | None = None
         misfits = [comparison.misfit.mean for comparison in self._compare_phrases(path).values()]
         self._median = float(np.median(misfits))
         self._limit = misfit_limit(self._median, thresholds.unspoken_misfit, thresholds)
@@ -205,14 +206,21 @@ class _Search:
         return make_target(path.target.transcript, self._aligner, omitted)
 
     def _compare_phrases(self, path: BestPath) -> dict[int, _Comparison]:
-        """The comparison of each phrase that is in a path and has tokens."""
+        """The comparison of each phrase that is in a path and has tokens.
+
+        The last one is kept: it is five alignments a phrase, and is asked for up to three times.
+        """
+        if self._compared and self._compared[0] is path and self._compared[1] == set(self.unspoken):
+            return self._compared[2]
         ranges = self._token_ranges(path.target)
         compared = {
             k: self._compare(self._emission, self._greedy, path.target.ids, path.spans, *ranges[k])
             for k in range(len(self._phrases))
             if k not in self.unspoken
         }
-        return {k: comparison for k, comparison in compared.items() if comparison}
+        known = {k: comparison for k, comparison in compared.items() if comparison}
+        self._compared = path, set(self.unspoken), known
+        return known
 
     def _token_ranges(self, target: Target) -> list[tuple[int, int]]:
         """The tokens [first, last) of each phrase in the ids of a target."""

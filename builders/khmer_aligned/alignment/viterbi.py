@@ -231,10 +231,16 @@ def _forward(trellis: Trellis, height: int, threads: int) -> tuple[list[Row], Ro
         Row(np.empty(pairs, np.float32), np.empty(pairs, np.float32), np.full(chunks, -np.inf))
         for _ in starts
     ]
-    # Strips run side by side, each at least one group of chunks behind the strip before it.
-    groups = range(0, chunks, -(-chunks // (4 * threads)) if threads > 1 else chunks)
-    done = [[Event() for _ in groups] for _ in starts]
     slope = pairs - 1 - frames  # the lowest pair at frame 0 from which a path can reach the end
+    if threads == 1:
+        for number, start in enumerate(starts):
+            end = min(start + height, frames)
+            keep(row, kept[number], 0, chunks, start, slope)
+            strip(trellis, start, end, slope, 0, row, 0, chunks, np.full(end - start + 1, -np.inf))
+        return kept, row
+    # Strips run side by side, each at least one group of chunks behind the strip before it.
+    groups = range(0, chunks, -(-chunks // (4 * threads)))
+    done = [[Event() for _ in groups] for _ in starts]
 
     def run(number: int) -> None:
         start = starts[number]
@@ -248,12 +254,8 @@ def _forward(trellis: Trellis, height: int, threads: int) -> tuple[list[Row], Ro
             strip(trellis, start, end, slope, 0, row, first, last, column)
             done[number][group].set()
 
-    if threads == 1:
-        for number in range(len(starts)):
-            run(number)
-    else:
-        with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(run, range(len(starts))))
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(run, range(len(starts))))
     return kept, row
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from khmer_aligned.dataset.config import BuildConfig
-from khmer_aligned.dataset.engines.local import run_shards
+from khmer_aligned.dataset.engines import Engine, load_engine
 from khmer_aligned.dataset.join import BuildResult, join_shards
 from khmer_aligned.dataset.plan import leave_free, make_plan
 from khmer_aligned.dataset.report import Report
@@ -28,6 +28,7 @@ def build(
     licence: str | None = None,
     title: str | None = None,
     corrections: Path | None = None,
+    engine: Engine = "local",
     **options: Any,
 ) -> BuildResult:
     """Build the folder `out` from the recordings in `source`, or finish it if it was begun.
@@ -37,6 +38,7 @@ def build(
     or of its Thresholds that differ from `config`, as in `build(source, out, max_misfit=0.5)`.
     licence, title: of the card; of a folder that is finished, they replace those it has.
     corrections: what people decided by ear; by default corrections.jsonl in the source's folder.
+    engine: this machine (`local`) or a Ray cluster aligns; the bytes are the same.
 
     Where the source grew or was corrected since, only what is new is aligned; all else keeps its
     clips and its split. A folder that holds a build with other settings or versions, or other
@@ -45,6 +47,7 @@ def build(
     """
     out = Path(out)
     licence = None if licence is None else check_licence(licence)
+    run_shards = load_engine(engine)
     config = (config or BuildConfig()).with_options(**options)
     plan = make_plan(str(source), out, config, corrections)
     with lock_folder(plan.state.folder):
@@ -78,7 +81,7 @@ def build_shards(
     config = (config or BuildConfig()).with_options(**options)
     plan = make_plan(str(source), Path(out), config, corrections)
     mine = range(number - 1, len(plan.shards), count)
-    run_shards(plan.state.out, [index for index in plan.missing if index in mine])
+    load_engine("local")(plan.state.out, [index for index in plan.missing if index in mine])
     return plan
 
 
