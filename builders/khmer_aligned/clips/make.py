@@ -20,6 +20,7 @@ from khmer_aligned.alignment.lag import differing_lag
 from khmer_aligned.alignment.thresholds import Thresholds
 from khmer_aligned.clips import cut, quality
 from khmer_aligned.clips.cues import find_far_cues
+from khmer_aligned.clips.fingerprint import fingerprint
 from khmer_aligned.clips.labels import LabelCounter
 from khmer_aligned.errors import Failed, UserError
 from khmer_aligned.schema import CLIP_FEATURES, SAMPLE_RATE, Clip, Cue, Rejection, Word
@@ -40,6 +41,8 @@ OUTCOME_FEATURES = Features(
         "recording_characters": Value("int64"),
         # On the first row of a recording that tells another lag than the aligner's: that, as JSON.
         "differing_lag": Value("string"),
+        # On the first row of a recording that could be decoded.
+        "fingerprint": Value("binary"),
     }
 )
 
@@ -122,6 +125,7 @@ class MakeClips:
                 else:
                     made = list(self._cut_and_judge(row, waveform, alignment, count_labels))
                     made[0] |= {"differing_lag": self._differing_lag(row, alignment)}
+                made[0] |= {"fingerprint": fingerprint(waveform)}
             made[0] |= {"recording_samples": samples, "recording_characters": len(row["text"])}
             outcomes.extend(made)
         return outcomes
