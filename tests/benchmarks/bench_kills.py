@@ -146,7 +146,7 @@ def main() -> None:
         rounds = 0
         while len(places) < options.kills:
             out = folder / f"killed-{rounds}"
-            parts = random.sample(["1", "2", "3"], 3) + ["join"] if options.parts else ["all"]
+            parts = [*random.sample(["1", "2", "3"], 3), "join"] if options.parts else ["all"]
             for part in parts:
                 # A few kills in each round, or it would be killed in its first seconds for ever.
                 most = min(4, options.kills - len(places))

@@ -48,10 +48,12 @@ from khmer_aligned.dataset.twins import find_twins
 from khmer_aligned.errors import UserError
 from khmer_aligned.files import lock_folder, replace_whole, write_whole
 from khmer_aligned.hub.cards import check_licence, read_header, read_repository, read_title
+from khmer_aligned.recordings import sources
+from khmer_aligned.recordings.snapshot import changed_since
 from khmer_aligned.schema import SAMPLE_RATE, SPLITS
 
 _RECORD = "build.json"
-_SHOWN_SHARDS = 5
+_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,7 @@ def join(out: str | Path, *, licence: str | None = None, title: str | None = Non
 def join_shards(plan: Plan, licence: str | None, title: str | None) -> Report:
     """`join`, for whoever holds the lock of the state."""
     _check_complete(plan)
+    _check_unchanged(plan)
     stage = plan.state.stage
     shutil.rmtree(stage, ignore_errors=True)  # of a join that was killed
     (stage / "data").mkdir(parents=True)
@@ -129,13 +132,30 @@ def join_shards(plan: Plan, licence: str | None, title: str | None) -> Report:
 def _check_complete(plan: Plan) -> None:
     missing = plan.missing
     if missing:
-        shown = ", ".join(str(index + 1) for index in missing[:_SHOWN_SHARDS])
-        more = ", ..." if len(missing) > _SHOWN_SHARDS else ""
+        shown = ", ".join(str(index + 1) for index in missing[:_SHOWN])
+        more = ", ..." if len(missing) > _SHOWN else ""
         raise UserError(
             f"{plan.state.out}: {len(missing)} of {len(plan.shards)} shards are not aligned "
             f"(number {shown}{more}); align them with: khmer-aligned build {plan.source} "
             f"{plan.state.out}"
         )
+
+
+def _check_unchanged(plan: Plan) -> None:
+    """Raises UserError where the source is not any more what was planned."""
+    again = (
+        "start the build again, and only that is aligned anew: khmer-aligned build "
+        f"{plan.source} {plan.state.out}"
+    )
+    if plan.files.is_file():
+        root = Path(plan.source)
+        changed = changed_since(sources.files_of(root, plan.kind), plan.files)
+        if changed:
+            shown = ", ".join(changed[:_SHOWN])
+            more = f" and {len(changed) - _SHOWN} more" if len(changed) > _SHOWN else ""
+            raise UserError(f"{root}: changed while the build read it: {shown}{more}; {again}")
+    if plan.changed_outcomes():
+        raise UserError(f"{plan.source}: changed while the build read it; {again}")
 
 
 def _name_twins(rows: pa.Table, twins: np.ndarray) -> list[list[str]]:

@@ -35,12 +35,11 @@ _CLIPS_FILE = b"clips"  # the key of the metadata that describe the file of clip
 
 
 def write_outcomes(
-    outcomes: datasets.Dataset, rows: pa.Table, clips_file: Path, outcomes_file: Path
+    outcomes: datasets.Dataset, keys: pa.ChunkedArray, clips_file: Path, outcomes_file: Path
 ) -> None:
     """Write the clips, then the outcomes, of a shard.
 
-    outcomes: rows of OUTCOME_FEATURES, those of a recording together; rows: the plan's, one for
-    each recording.
+    outcomes: rows of OUTCOME_FEATURES, those of a recording together; keys: of each recording.
     """
     table = outcomes.data.table
     is_clip = pc.is_null(table["rejection"])
@@ -65,7 +64,7 @@ def write_outcomes(
 
     result = pa.table(
         [
-            rows["key"],
+            keys,
             firsts["recording_samples"],
             firsts["recording_characters"],
             _lists(clip_rows["samples"], of_clips, count),

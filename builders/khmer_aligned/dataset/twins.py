@@ -17,9 +17,7 @@ from khmer_aligned.schema import SAMPLE_RATE
 MIN_SHARED = 7
 # A copy is as long as what it was made of, but for a codec's delay and a trimmed silence.
 _MAX_RATIO, _MAX_SECONDS = 1.02, 0.3
-_BUCKET = (
-    1.1  # ratio of the lengths that are compared together; more than the tolerance of a second
-)
+_BUCKET = 1.1  # lengths up to this ratio are compared together
 _MOST = 50  # recordings that share a number: a number of more tells nothing
 
 
