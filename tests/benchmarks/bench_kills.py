@@ -17,34 +17,24 @@ import os
 import random
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from pathlib import Path
+
+from khmer_aligned.dataset import clip_files, rows
+from khmer_aligned.dataset.build import build, build_shards
+from khmer_aligned.dataset.join import join
+from khmer_whisper.demo.tokenizer import byte_tokenizer
 
 ROOT = Path(__file__).parents[2]
 ASSETS = ROOT / "training" / "khmer_whisper" / "demo" / "assets"
-SECONDS = 8.0  # of a recording
-
-# One process: small shards, and a train of small files.
-STEP = """
-import sys
-from pathlib import Path
-from khmer_aligned.dataset import clip_files, rows
-rows._SHARD_CHARACTERS = 250
-clip_files._FILE_SECONDS = 60
-from khmer_aligned.dataset.build import build, build_shards
-from khmer_aligned.dataset.join import join
-source, out, aligner, tokenizer, part = sys.argv[1:]
-options = dict(aligner=aligner, tokenizer=tokenizer, max_labels=200, lag=0.04)
-if part == "all":
-    build(source, out, **options)
-elif part == "join":
-    join(out)
-else:
-    build_shards(source, out, (int(part), 3), **options)
-"""
+SECONDS = 6.0  # of a recording
+STEPS = ["plan", "shards", "join"]
+KILLS_OF_A_ROUND = 5  # or some builds would never come to their end
+PARTS = 3
+STRETCHES = 3  # of each of the demo's recordings
 
 
 def make_source(folder: Path) -> None:
@@ -60,12 +50,15 @@ def make_source(folder: Path) -> None:
                 for r in csv.DictReader(file, delimiter="\t")
             ]
         stretch: list[tuple[int, int, float, float]] = []
+        first = len(lines)
         for word in words:
             stretch.append(word)
             if word[3] - stretch[0][2] > SECONDS:
                 part = text[stretch[0][0] : word[1]].replace("\n", " ").replace('"', "")
                 lines.append(f'{audio.name},"{part}",{stretch[0][2]:.2f},{word[3]:.2f}')
                 stretch = []
+            if len(lines) - first == STRETCHES:
+                break
     table = ["file_name,text,start,end", *lines]
     (folder / "metadata.csv").write_text("\n".join(table) + "\n", encoding="utf-8")
 
@@ -78,48 +71,77 @@ def published(out: Path) -> dict[str, str]:
     }
 
 
-def start(source: Path, out: Path, tokenizer: Path, part: str) -> subprocess.Popen[bytes]:
-    arguments = [str(source), str(out), str(ASSETS / "aligner"), str(tokenizer), part]
-    paths = os.pathsep.join(str(ROOT / name) for name in ("builders", "training"))
-    return subprocess.Popen(
-        [sys.executable, "-c", STEP, *arguments],
-        env=os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1"},
-        stderr=subprocess.PIPE,
-    )
+def run(source: Path, out: Path, tokenizer: Path, part: str) -> None:
+    """One command, with small shards and small published files."""
+    rows._SHARD_CHARACTERS, clip_files._FILE_SECONDS = 150, 20
+    options = {"tokenizer": str(tokenizer), "max_labels": 200, "lag": 0.04}
+    aligner = str(ASSETS / "aligner")
+    if part == "all":
+        build(source, out, aligner=aligner, **options)
+    elif part == "join":
+        join(out)
+    else:
+        build_shards(source, out, (int(part), PARTS), aligner=aligner, **options)
 
 
-def finish(process: subprocess.Popen[bytes]) -> None:
-    _, errors = process.communicate()
-    if process.returncode:
-        sys.exit(errors.decode()[-3000:])
+def start(source: Path, out: Path, tokenizer: Path, part: str) -> int:
+    """Run a command in a process of its own, which has everything imported; returns its id."""
+    process = os.fork()
+    if process:
+        return process
+    with Path(os.devnull).open("w") as null:
+        os.dup2(null.fileno(), 2)
+    try:
+        run(source, out, tokenizer, part)
+    except BaseException:
+        traceback.print_exc(file=sys.stdout)
+        sys.stdout.flush()
+        os._exit(1)
+    os._exit(0)
 
 
-def where(out: Path) -> str:
-    """Which step a killed build was in."""
+def step_of(out: Path) -> str:
+    """Which step a build is in."""
     state = out / ".build"
+    if (out / "build.json").is_file():
+        return "end"
     if not (state / "plan.json").is_file():
         return "plan"
     return "join" if (state / "stage").is_dir() else "shards"
 
 
-def run_killed(
-    source: Path, out: Path, tokenizer: Path, part: str, kills: int, seconds: float
-) -> list[str]:
-    """Run a part to its end through at most `kills` kills; returns the steps they were in."""
-    places = []
+def run_killed(process: int, out: Path, step: str, delay: float) -> str | None:
+    """Kill the process `delay` seconds after the build is in a step, or see it end.
+
+    Returns the step in which it was killed; None where it had ended.
+    """
+    reached = None
     while True:
-        process = start(source, out, tokenizer, part)
-        try:
-            if len(places) >= kills:
-                finish(process)
-                return places
-            process.wait(random.uniform(0.3, 1.0) * seconds)
-            finish(process)
-            return places
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
-            process.communicate()
-            places.append(where(out))
+        ended, status = os.waitpid(process, os.WNOHANG)
+        if ended:
+            if status:
+                sys.exit(f"a command failed: {status}")
+            return None
+        now = time.monotonic()
+        if reached is None and step_of(out) == step:
+            reached = now
+        if reached is not None and now - reached >= delay:
+            os.kill(process, signal.SIGKILL)
+            os.waitpid(process, 0)
+            return step_of(out)
+        time.sleep(0.002)
+
+
+def time_steps(process: int, out: Path) -> dict[str, float]:
+    """Seconds of each step of a build that nobody disturbs."""
+    seconds = dict.fromkeys(STEPS, 0.0)
+    while os.waitpid(process, os.WNOHANG)[0] == 0:
+        step = step_of(out)
+        began = time.monotonic()
+        time.sleep(0.002)
+        if step in seconds:
+            seconds[step] += time.monotonic() - began
+    return seconds
 
 
 def main() -> None:
@@ -129,36 +151,41 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     random.seed(options.seed)
-    sys.path.insert(0, str(ROOT / "training"))
-    from khmer_whisper.demo.tokenizer import byte_tokenizer
-
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         tokenizer, source = folder / "tokenizer", folder / "source"
         byte_tokenizer().save_pretrained(tokenizer)
         make_source(source)
-        began = time.monotonic()
-        finish(start(source, folder / "whole", tokenizer, "all"))
-        seconds = time.monotonic() - began
-        expected = published(folder / "whole")
-        print(f"undisturbed: {seconds:.0f} s, {len(expected)} files")
+        whole = folder / "whole"
+        seconds = time_steps(start(source, whole, tokenizer, "all"), whole)
+        expected = published(whole)
+        steps = ", ".join(f"{name} {value:.1f} s" for name, value in seconds.items())
+        print(f"undisturbed: {steps}; {len(expected)} files", flush=True)
         places: list[str] = []
         rounds = 0
         while len(places) < options.kills:
             out = folder / f"killed-{rounds}"
-            parts = [*random.sample(["1", "2", "3"], 3), "join"] if options.parts else ["all"]
-            for part in parts:
-                # A few kills in each round, or it would be killed in its first seconds for ever.
-                most = min(4, options.kills - len(places))
-                places += run_killed(source, out, tokenizer, part, most, seconds)
+            order = [*random.sample([str(i + 1) for i in range(PARTS)], PARTS), "join"]
+            killed: list[str] = []
+            for part in order if options.parts else ["all"]:
+                steps_left = STEPS if len(killed) < KILLS_OF_A_ROUND else []
+                while True:
+                    step = random.choice(steps_left) if steps_left else "none"
+                    delay = random.uniform(0, seconds.get(step, 0.0))
+                    place = run_killed(start(source, out, tokenizer, part), out, step, delay)
+                    if place is None:
+                        break
+                    killed.append(place)
+                    steps_left = STEPS if len(killed) < KILLS_OF_A_ROUND else []
             rounds += 1
+            places += killed
             same = published(out) == expected
-            print(f"round {rounds}, parts {' '.join(parts)}: killed in {places}, same: {same}")
+            print(f"round {rounds}: killed in {', '.join(killed)}; same bytes: {same}", flush=True)
             if not same:
                 sys.exit(1)
             shutil.rmtree(out)
-        counts = {step: places.count(step) for step in ("plan", "shards", "join")}
-        print(f"{len(places)} kills ({counts}) in {rounds} builds: the same bytes each time")
+        counts = {step: places.count(step) for step in [*STEPS, "end"]}
+        print(f"{len(places)} kills {counts} in {rounds} builds: the same bytes each time")
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from khmer_aligned.dataset.outcomes import read_clip_lists
 from khmer_aligned.dataset.report import UNITS, DifferingLag, Tally
 from khmer_aligned.dataset.split import HELD_OUT
 from khmer_aligned.dataset.state import Plan
+from khmer_aligned.dataset.twins import Fingerprints
 
 # Why a clip of train is rejected, by the split that has its sentence.
 REASONS = {name: f"the same sentence is in {name}" for name in HELD_OUT}
@@ -60,27 +61,28 @@ class Sizes:
     recording: np.ndarray
     clips: np.ndarray
     in_clips: np.ndarray
-    fingerprints: list[np.ndarray]
+    fingerprints: Fingerprints
 
 
 def read_sizes(plan: Plan, shards: Sequence[PlannedShard], count: int) -> Sizes:
     """The sizes and fingerprints of all `count` recordings."""
-    sizes = Sizes(
-        np.zeros(count, np.int64), np.zeros(count, np.int32), np.zeros(count, np.int64), []
-    )
+    recording, in_clips = np.zeros(count, np.int64), np.zeros(count, np.int64)
+    clips, numbers_of = np.zeros(count, np.int32), np.zeros(count, np.int32)
+    numbers = [np.zeros(0, np.uint32)]
     for shard in shards:
         file = plan.state.outcomes(shard.name)
         table = pq.read_table(file, columns=["samples", "fingerprint"]).take(pa.array(shard.place))
         lists = read_clip_lists(file, "clip_samples")
         offsets = lists.offsets.to_numpy()
         ends = np.concatenate(([0], np.cumsum(lists.values.to_numpy())))
-        sizes.recording[shard.rows] = table["samples"].to_numpy()
-        sizes.clips[shard.rows] = np.diff(offsets)[shard.place]
-        sizes.in_clips[shard.rows] = np.diff(ends[offsets])[shard.place]
-        sizes.fingerprints.extend(
-            read_fingerprint(data or b"") for data in table["fingerprint"].to_pylist()
-        )
-    return sizes
+        recording[shard.rows] = table["samples"].to_numpy()
+        clips[shard.rows] = np.diff(offsets)[shard.place]
+        in_clips[shard.rows] = np.diff(ends[offsets])[shard.place]
+        fingerprints = [read_fingerprint(data or b"") for data in table["fingerprint"].to_pylist()]
+        numbers_of[shard.rows] = [len(each) for each in fingerprints]
+        numbers.append(np.concatenate([*fingerprints, numbers[0]]))
+    every_number = np.concatenate(numbers)
+    return Sizes(recording, clips, in_clips, Fingerprints(every_number, numbers_of))
 
 
 def tally_shard(plan: Plan, shard: PlannedShard, dropped: Sequence[DroppedClip]) -> Tally:
