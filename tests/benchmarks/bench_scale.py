@@ -42,7 +42,7 @@ COPIES = 1_000  # of so many recordings and sentences, one is a copy
 
 def sentence(i: int) -> str:
     """The text of a recording: words of two syllables, as often as words are by Zipf's law."""
-    rng = np.random.default_rng(i - 1 if i % COPIES == 1 else i)
+    rng = np.random.default_rng(i - COPIES // 2 if i % COPIES == COPIES // 2 + 1 else i)
     ranks = np.minimum(rng.zipf(1.2, 12), len(SYLLABLES) ** 2) - 1
     words = (SYLLABLES[r // len(SYLLABLES)] + SYLLABLES[r % len(SYLLABLES)] for r in ranks)
     return " ".join(words)
@@ -89,7 +89,7 @@ def _outcomes(rows: datasets.Dataset, part: pa.Table) -> datasets.Dataset:
     samples = rng.integers(2 * 16_000, 10 * 16_000, count)
     numbers = np.sort(rng.integers(0, 2_700_000, (count, 32), dtype=np.uint32), axis=1)
     for i, row in enumerate(part["row"].to_pylist()):
-        if row % COPIES in (2, 3):  # two recordings with one sound
+        if row % COPIES in (2, COPIES // 2):  # two recordings with one sound
             copy = np.random.default_rng(row // COPIES)
             numbers[i] = np.sort(copy.integers(0, 2_700_000, 32, dtype=np.uint32))
             samples[i] = 16_000 * 3 + row // COPIES

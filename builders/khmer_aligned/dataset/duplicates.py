@@ -43,6 +43,7 @@ class Duplicate:
     index: int
     held_out: int
     similarity: float
+    is_equal: bool = False  # all letters are the same; else nearly, or inside of a longer text
 
 
 class _Letters(dict[int, "int | None"]):
@@ -93,7 +94,7 @@ class HeldOutTexts:
         for index, text in enumerate(texts):
             place = self._exact.get(text)
             if place is not None and len(text) >= MIN_LETTERS:
-                best[index] = Duplicate(index, place, 1.0)
+                best[index] = Duplicate(index, place, 1.0, True)
         for index, unit, score in self._compare(texts, self._candidates(texts)):
             known = best.get(index)
             if known is None or score > known.similarity:

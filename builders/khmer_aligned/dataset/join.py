@@ -168,6 +168,8 @@ def _name_twins(rows: pa.Table, twins: np.ndarray) -> list[list[str]]:
 def _assign_splits(plan: Plan, rows: pa.Table, sizes: Sizes, twins: np.ndarray) -> np.ndarray:
     """The split of each recording, (n,) as places in SPLITS."""
     published = _read_splits(plan, rows)
+    if split.is_decided(rows["split"]):
+        twins = twins[:0]  # the source may have put two of one sound into two splits
     groups = split.find_groups(rows["recording"], rows["speaker"], rows["content"], twins)
     seconds = np.maximum(1, np.round(sizes.in_clips / SAMPLE_RATE)).astype(np.int64)
     weights = np.where(sizes.clips > 0, seconds, 0)

@@ -29,7 +29,7 @@ class Leaks:
     def report(self, twins: list[list[str]]) -> DuplicateReport:
         """The counts, for build.json; twins: the names of recordings that were given twice."""
         clips = [clip for dropped in self.dropped.values() for clip in dropped]
-        equal = sum(clip.similarity == 1.0 for clip in clips)
+        equal = sum(clip.is_equal for clip in clips)
         return {
             "equal": equal,
             "nearly_equal": len(clips) - equal,
@@ -90,6 +90,7 @@ class _HeldOut:
             held_out=self._ids[item.held_out],
             split=self._splits[item.held_out],
             similarity=round(item.similarity, 3),
+            is_equal=item.is_equal,
         )
 
 

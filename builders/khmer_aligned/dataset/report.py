@@ -57,7 +57,7 @@ class DuplicateReport(TypedDict):
     """Clips of train whose sentence is in validation or test, and copies of recordings."""
 
     equal: int
-    nearly_equal: int
+    nearly_equal: int  # or a longer text holds the sentence
     short: int  # words and greetings that are in both; they stay
     kept: bool  # whether they were left in train; else they are rejected
     recordings: list[list[str]]  # pairs that sound the same under two names

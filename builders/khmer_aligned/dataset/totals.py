@@ -52,6 +52,7 @@ class DroppedClip:
     held_out: str  # the id of the clip that has the sentence
     split: str  # of that
     similarity: float
+    is_equal: bool
 
 
 @dataclass(frozen=True)
