@@ -21,6 +21,7 @@ from khmer_aligned.alignment.thresholds import Thresholds
 from khmer_aligned.clips import cut, quality
 from khmer_aligned.clips.cues import find_far_cues
 from khmer_aligned.clips.cut import Piece
+from khmer_aligned.clips.fingerprint import fingerprint
 from khmer_aligned.clips.labels import LabelCounter
 from khmer_aligned.clips.outcomes import (
     Row,
@@ -54,6 +55,8 @@ OUTCOME_FEATURES = Features(
         "recording_characters": Value("int64"),
         # On the first row of a recording that tells another lag than the aligner's: that, as JSON.
         "differing_lag": Value("string"),
+        # On the first row of a recording that could be decoded.
+        "fingerprint": Value("binary"),
     }
 )
 
@@ -134,6 +137,7 @@ class MakeClips:
                     alignment = alignments.get(id(part))
                     made += self._make_part(part, alignment, count_labels, number)
                 made[0] |= {"differing_lag": self._differing_lag(row, parts_of[i], alignments)}
+                made[0] |= {"fingerprint": fingerprint(waveform)}
             made[0] |= {"recording_samples": samples, "recording_characters": len(row["text"])}
             outcomes.extend(made)
         return outcomes

@@ -22,6 +22,8 @@ from khmer_aligned.dataset import split
 from khmer_aligned.dataset.card import describe_splits, render_card, render_tasks
 from khmer_aligned.dataset.checked import Checked, count_checked
 from khmer_aligned.dataset.clip_files import Part, write_split
+from khmer_aligned.dataset.leaks import Leaks, clip_splits, find_leaks
+from khmer_aligned.dataset.outcomes import read_clip_lists
 from khmer_aligned.dataset.parquet import WrittenFile
 from khmer_aligned.dataset.report import (
     DifferingLag,
@@ -43,14 +45,17 @@ from khmer_aligned.dataset.totals import (
     read_sizes,
     tally_shard,
 )
+from khmer_aligned.dataset.twins import find_twins
 from khmer_aligned.errors import UserError
 from khmer_aligned.files import lock_folder, replace_whole, write_whole
 from khmer_aligned.hub.cards import check_licence, read_header, read_repository, read_title
+from khmer_aligned.recordings import sources
 from khmer_aligned.recordings.corrections import read_decisions
+from khmer_aligned.recordings.snapshot import changed_since
 from khmer_aligned.schema import SAMPLE_RATE, SPLITS
 
 _RECORD = "build.json"
-_SHOWN_SHARDS = 5
+_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -90,15 +95,18 @@ def join(out: str | Path, *, licence: str | None = None, title: str | None = Non
 def join_shards(plan: Plan, licence: str | None, title: str | None) -> Report:
     """`join`, for whoever holds the lock of the state."""
     _check_complete(plan)
+    _check_unchanged(plan)
     stage = plan.state.stage
     shutil.rmtree(stage, ignore_errors=True)  # of a join that was killed
     (stage / "data").mkdir(parents=True)
     rows = plan.rows()
     shards = list(planned_shards(plan, rows))
     sizes = read_sizes(plan, shards, len(rows))
-    splits = _assign_splits(plan, rows, sizes)
-    totals, differing = _write_rejections(plan, shards, stage)
-    files = _write_clips(plan, shards, sizes, splits, stage)
+    twins = find_twins(sizes.fingerprints, sizes.recording)
+    splits = _assign_splits(plan, rows, sizes, twins)
+    leaks = find_leaks(plan, shards, splits)
+    totals, differing = _write_rejections(plan, shards, leaks, stage)
+    files = _write_clips(plan, shards, splits, leaks, stage)
     statistics = measure(stage)
     report: Report = {
         "key": plan.key,
@@ -115,6 +123,7 @@ def join_shards(plan: Plan, licence: str | None, title: str | None) -> Report:
         "rights": write_rights(plan.recordings(), stage),
         "files": {f"data/{name}": file.sha256 for name, file in sorted(files.items())},
         "lag": {**plan.lag, "differing": differing},
+        "duplicates": leaks.report(_name_twins(rows, twins)),
     }
     if checked := _count_checked(plan):
         report["checked"] = checked
@@ -138,8 +147,8 @@ def _count_checked(plan: Plan) -> Checked | None:
 def _check_complete(plan: Plan) -> None:
     missing = plan.missing
     if missing:
-        shown = ", ".join(str(index + 1) for index in missing[:_SHOWN_SHARDS])
-        more = ", ..." if len(missing) > _SHOWN_SHARDS else ""
+        shown = ", ".join(str(index + 1) for index in missing[:_SHOWN])
+        more = ", ..." if len(missing) > _SHOWN else ""
         raise UserError(
             f"{plan.state.out}: {len(missing)} of {len(plan.shards)} shards are not aligned "
             f"(number {shown}{more}); align them with: khmer-aligned build {plan.source} "
@@ -147,11 +156,37 @@ def _check_complete(plan: Plan) -> None:
         )
 
 
-def _assign_splits(plan: Plan, rows: pa.Table, sizes: Sizes) -> np.ndarray:
+def _check_unchanged(plan: Plan) -> None:
+    """Raises UserError where the source is not any more what was planned."""
+    again = (
+        "start the build again, and only that is aligned anew: khmer-aligned build "
+        f"{plan.source} {plan.state.out}"
+    )
+    if plan.files.is_file():
+        root = Path(plan.source)
+        changed = changed_since(sources.files_of(root, plan.kind), plan.files)
+        if changed:
+            shown = ", ".join(changed[:_SHOWN])
+            more = f" and {len(changed) - _SHOWN} more" if len(changed) > _SHOWN else ""
+            raise UserError(f"{root}: changed while the build read it: {shown}{more}; {again}")
+    if plan.changed_outcomes():
+        raise UserError(f"{plan.source}: changed while the build read it; {again}")
+
+
+def _name_twins(rows: pa.Table, twins: np.ndarray) -> list[list[str]]:
+    """The names of recordings that sound the same, each pair once."""
+    names = [rows["recording"].take(pa.array(side)).to_pylist() for side in twins.T]
+    pairs = {tuple(sorted(pair)) for pair in zip(*names, strict=True)}
+    return sorted([first, second] for first, second in pairs if first != second)
+
+
+def _assign_splits(plan: Plan, rows: pa.Table, sizes: Sizes, twins: np.ndarray) -> np.ndarray:
     """The split of each recording, (n,) as places in SPLITS."""
     published = _read_splits(plan, rows)
-    groups = split.find_groups(rows["recording"], rows["speaker"], rows["content"])
-    seconds = np.maximum(1, np.round(sizes.samples / SAMPLE_RATE)).astype(np.int64)
+    if split.is_decided(rows["split"]):
+        twins = twins[:0]  # the source may have put two of one sound into two splits
+    groups = split.find_groups(rows["recording"], rows["speaker"], rows["content"], twins)
+    seconds = np.maximum(1, np.round(sizes.in_clips / SAMPLE_RATE)).astype(np.int64)
     weights = np.where(sizes.clips > 0, seconds, 0)
     return split.assign(groups, weights, rows["split"], plan.config.seed, published)
 
@@ -178,7 +213,7 @@ def _keep_splits(plan: Plan, rows: pa.Table, sizes: Sizes, splits: np.ndarray) -
 
 
 def _write_rejections(
-    plan: Plan, shards: list[PlannedShard], stage: Path
+    plan: Plan, shards: list[PlannedShard], leaks: Leaks, stage: Path
 ) -> tuple[Totals, list[DifferingLag]]:
     """Write rejected.jsonl; returns what all shards took in and gave."""
     differing: list[DifferingLag] = []
@@ -186,7 +221,7 @@ def _write_rejections(
 
         def tallies() -> Iterator[Tally]:
             for shard in shards:
-                tally = tally_shard(plan, shard)
+                tally = tally_shard(plan, shard, leaks.taken_out(shard.name))
                 file.writelines(line + "\n" for line in tally.rejections)
                 differing.extend(tally.differing)
                 yield tally
@@ -196,12 +231,12 @@ def _write_rejections(
 
 
 def _write_clips(
-    plan: Plan, shards: list[PlannedShard], sizes: Sizes, splits: np.ndarray, stage: Path
+    plan: Plan, shards: list[PlannedShard], splits: np.ndarray, leaks: Leaks, stage: Path
 ) -> dict[str, WrittenFile]:
     """Write the files of clips of all splits: what is known of each, by its name."""
     parts: dict[int, list[Part]] = {number: [] for number in range(len(SPLITS))}
     for shard in shards:
-        for number, part in _parts(plan, shard, splits[shard.rows]):
+        for number, part in _parts(plan, shard, splits[shard.rows], leaks):
             parts[number].append(part)
     files = {}
     for number, name in enumerate(SPLITS):
@@ -211,18 +246,16 @@ def _write_clips(
     return files
 
 
-def _parts(plan: Plan, shard: PlannedShard, splits: np.ndarray) -> Iterator[tuple[int, Part]]:
+def _parts(
+    plan: Plan, shard: PlannedShard, splits: np.ndarray, leaks: Leaks
+) -> Iterator[tuple[int, Part]]:
     """The parts of a shard, each with the number of its split."""
-    column = pq.read_table(plan.state.outcomes(shard.name), columns=["clip_samples"])
-    lists = column["clip_samples"].combine_chunks()
-    of_recording = np.full(len(lists), split.NO_SPLIT)
-    of_recording[shard.place] = splits
-    counts = np.diff(lists.offsets.to_numpy())
-    of_clip = np.repeat(of_recording, counts)
-    seconds = lists.flatten().to_numpy() / SAMPLE_RATE
+    of_clip = clip_splits(plan, shard, splits)
+    of_clip[[clip.index for clip in leaks.taken_out(shard.name)]] = split.NO_SPLIT
+    samples = read_clip_lists(plan.state.outcomes(shard.name), "clip_samples").values.to_numpy()
     for number in np.unique(of_clip[of_clip >= 0]).tolist():
         chosen = of_clip == number
-        yield number, Part(shard.name, chosen, float(seconds[chosen].sum()))
+        yield number, Part(shard.name, chosen, float(samples[chosen].sum()) / SAMPLE_RATE)
 
 
 def _split_sizes(statistics: Statistics, files: dict[str, WrittenFile]) -> dict[str, SplitSize]:

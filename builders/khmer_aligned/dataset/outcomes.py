@@ -28,18 +28,18 @@ OUTCOME_SCHEMA = pa.schema(
         "rejected_characters": pa.int64(),
         "rejections": pa.list_(pa.string()),  # lines of rejected.jsonl
         "differing_lag": pa.string(),  # JSON, where it tells another lag than the aligner's
+        "fingerprint": pa.binary(),
     }
 )
 _CLIPS_FILE = b"clips"  # the key of the metadata that describe the file of clips
 
 
 def write_outcomes(
-    outcomes: datasets.Dataset, rows: pa.Table, clips_file: Path, outcomes_file: Path
+    outcomes: datasets.Dataset, keys: pa.ChunkedArray, clips_file: Path, outcomes_file: Path
 ) -> None:
     """Write the clips, then the outcomes, of a shard.
 
-    outcomes: rows of OUTCOME_FEATURES, those of a recording together; rows: the plan's, one for
-    each recording.
+    outcomes: rows of OUTCOME_FEATURES, those of a recording together; keys: of each recording.
     """
     table = outcomes.data.table
     is_clip = pc.is_null(table["rejection"])
@@ -64,7 +64,7 @@ def write_outcomes(
 
     result = pa.table(
         [
-            rows["key"],
+            keys,
             firsts["recording_samples"],
             firsts["recording_characters"],
             _lists(clip_rows["samples"], of_clips, count),
@@ -73,6 +73,7 @@ def write_outcomes(
             sums("characters"),
             _lists(rejected_rows["rejection"], of_rejections, count),
             firsts["differing_lag"],
+            firsts["fingerprint"],
         ],
         schema=OUTCOME_SCHEMA.with_metadata({_CLIPS_FILE: json.dumps(asdict(written))}),
     )
@@ -83,6 +84,12 @@ def write_outcomes(
 def read_written(outcomes_file: Path) -> WrittenFile:
     """What is known of the file of clips beside a file of outcomes."""
     return WrittenFile(**json.loads(pq.read_schema(outcomes_file).metadata[_CLIPS_FILE]))
+
+
+def read_clip_lists(outcomes_file: Path, column: str) -> pa.ListArray:
+    """A column of outcomes that holds a list for each recording, with offsets from 0 on."""
+    lists = pq.read_table(outcomes_file, columns=[column])[column].combine_chunks()
+    return lists if isinstance(lists, pa.ListArray) else pa.concat_arrays(lists.chunks)
 
 
 def _lists(values: pa.ChunkedArray, owner: np.ndarray, count: int) -> pa.Array:

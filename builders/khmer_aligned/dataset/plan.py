@@ -84,7 +84,7 @@ def _find_or_make(
     corpus = sources.find(place, state.files, corrections)
     identity = {"source": {"kind": corpus.kind, "content": corpus.content}, **identity}
     key = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
-    if before is not None and before.key == key:
+    if before is not None and before.key == key and not before.changed_outcomes():
         plan = replace(before, source=corpus.name, config=config)  # they may have been moved
         plan.save()
         return plan

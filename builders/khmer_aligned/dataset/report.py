@@ -54,6 +54,16 @@ class LagReport(TypedDict):
     differing: list[DifferingLag]
 
 
+class DuplicateReport(TypedDict):
+    """Clips of train whose sentence is in validation or test, and copies of recordings."""
+
+    equal: int
+    nearly_equal: int  # or a longer text holds the sentence
+    short: int  # words and greetings that are in both; they stay
+    kept: bool  # whether they were left in train; else they are rejected
+    recordings: list[list[str]]  # pairs that sound the same under two names
+
+
 class SplitSize(TypedDict):
     """What a split holds."""
 
@@ -86,6 +96,7 @@ class Report(Totals):
     rights: Rights
     files: dict[str, str]  # the sha256 of each file of clips
     lag: LagReport
+    duplicates: DuplicateReport
     checked: NotRequired[Checked]  # by ear, where anything was
 
 
@@ -175,12 +186,29 @@ def summary(report: Report) -> str:
         lines.append(f"{reason['stretches']:>6,} x {minutes:>7,.1f} min  {name}")
     if len(reasons) > _SHOWN_REASONS:
         lines.append(f"{'':>6}   and {len(reasons) - _SHOWN_REASONS} further reasons")
-    lines += _lag_lines(report["lag"])
+    lines += [*_lag_lines(report["lag"]), *describe_duplicates(report)]
     if checked := report.get("checked"):
         lines.append(describe_checked(checked))
         if sample := checked["sample"]:
             lines.append(f"random sample: {describe_sample(sample)}")
     return "\n".join(lines)
+
+
+def describe_duplicates(report: Report) -> list[str]:
+    """What train shares with validation and test, in words; nothing where they share nothing."""
+    duplicates = report["duplicates"]
+    lines = []
+    if clips := duplicates["equal"] + duplicates["nearly_equal"]:
+        verb = "kept in train" if duplicates["kept"] else "taken out of train"
+        lines.append(
+            f"{count(clips, 'clip')} {verb}: the sentence is in validation or test, too "
+            f"({duplicates['equal']:,} equal, {duplicates['nearly_equal']:,} nearly)"
+        )
+    if pairs := duplicates["recordings"]:
+        shown = "; ".join(f"{first} is {second}" for first, second in pairs[:_SHOWN_LAGS])
+        more = "; ..." if len(pairs) > _SHOWN_LAGS else ""
+        lines.append(f"{count(len(pairs), 'recording')} given twice, in one split: {shown}{more}")
+    return lines
 
 
 def _lag_lines(lag: LagReport) -> list[str]:

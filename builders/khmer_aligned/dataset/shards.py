@@ -11,11 +11,14 @@ from functools import lru_cache
 from pathlib import Path
 
 import datasets
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from khmer_aligned.clips.make import OUTCOME_FEATURES, MakeClips
 from khmer_aligned.dataset.identity import check_settings, identify
 from khmer_aligned.dataset.outcomes import write_outcomes
 from khmer_aligned.dataset.state import Plan, require_plan
+from khmer_aligned.recordings.snapshot import changed_files
 
 # Characters of transcript in one call of the aligner: about half an hour of speech.
 _BATCH_CHARACTERS = 20_000
@@ -43,7 +46,23 @@ def align_shard(out: Path, index: int) -> None:
         keep_in_memory=True,
         desc=f"Aligning shard {index + 1}/{len(plan.shards)}",
     )
-    write_outcomes(outcomes, rows, plan.state.clips(name), plan.state.outcomes(name))
+    keys = _keys_of_unchanged(plan, recordings, rows["key"])
+    write_outcomes(outcomes, keys, plan.state.clips(name), plan.state.outcomes(name))
+
+
+def _keys_of_unchanged(
+    plan: Plan, recordings: datasets.Dataset, keys: pa.ChunkedArray
+) -> pa.ChunkedArray:
+    """The keys, null for a recording whose file changed since it was planned.
+
+    Its outcome may be of neither content, so that no later build may take it over.
+    """
+    if not plan.files.is_file():  # a dataset on the Hub
+        return keys
+    paths = [Path(audio["path"]) if audio["path"] else None for audio in recordings["audio"]]
+    named = sorted({path for path in paths if path is not None})
+    changed = changed_files(Path(plan.source), named, plan.files)
+    return pc.if_else(pa.array([path in changed for path in paths]), None, keys)
 
 
 @lru_cache(maxsize=1)

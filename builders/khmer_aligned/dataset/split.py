@@ -110,6 +110,11 @@ def _name_groups(
     return Groups(code, pc.coalesce(speaker, recording), by_speaker)
 
 
+def is_decided(source_splits: Strings) -> bool:
+    """Whether the source knows more splits than train, and is followed."""
+    return bool(pc.any(pc.is_in(source_splits, pa.array([*HELD_OUT]))).as_py())
+
+
 def check_source_splits(groups: Groups, splits: Strings) -> np.ndarray:
     """The split that the source gives each group, (g,) as a place in SPLITS, or NO_SPLIT.
 
@@ -152,7 +157,7 @@ def assign(
     Raises UserError where the source puts one group into two splits.
     """
     by_source = check_source_splits(groups, source_splits)
-    if (by_source > TRAIN).any():
+    if is_decided(source_splits):
         return np.where(by_source == NO_SPLIT, TRAIN, by_source)[groups.code]
     size_of = np.zeros(len(groups.names), np.int64)
     np.add.at(size_of, groups.code, sizes)

@@ -128,6 +128,16 @@ class Plan:
         filters = None if shard is None else [("shard", "=", shard)]
         return pq.read_table(self.rows_file, columns=columns, filters=filters)
 
+    def changed_outcomes(self) -> bool:
+        """Whether a file changed while its shard was aligned, so that its outcome is of no use."""
+        finished = set(self.state.finished_shards())
+        for name in self.shards:
+            if name.startswith(f"{self.increment:02d}-") and name in finished:
+                keys = pq.read_table(self.state.outcomes(name), columns=["key"])["key"]
+                if keys.null_count:
+                    return True
+        return False
+
     def recordings(self) -> datasets.Dataset:
         """The rows of RECORDING_FEATURES, in the source's order, mapped from disk."""
         return open_recordings(self.folder)

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from khmer_aligned.clips.fingerprint import read_fingerprint
+from khmer_aligned.dataset.outcomes import read_clip_lists
 from khmer_aligned.dataset.report import UNITS, DifferingLag, Tally
+from khmer_aligned.dataset.split import HELD_OUT
 from khmer_aligned.dataset.state import Plan
+from khmer_aligned.dataset.twins import Fingerprints
+
+# Why a clip of train is rejected, by the split that has its sentence.
+REASONS = {name: f"the same sentence is in {name}" for name in HELD_OUT}
 
 
 @dataclass(frozen=True)
@@ -36,32 +44,55 @@ def planned_shards(plan: Plan, rows: pa.Table) -> Iterator[PlannedShard]:
         yield PlannedShard(name, part, place[part])
 
 
+@dataclass(frozen=True, slots=True)
+class DroppedClip:
+    """A clip that is taken out of train."""
+
+    index: int  # among the clips of its shard
+    held_out: str  # the id of the clip that has the sentence
+    split: str  # of that
+    similarity: float
+    is_equal: bool
+
+
 @dataclass(frozen=True)
 class Sizes:
-    """Of each recording of a plan (n,): how many clips it gave, and the samples in them."""
+    """Of each recording of a plan, (n,): its samples, its clips, and the samples in these."""
 
+    recording: np.ndarray
     clips: np.ndarray
-    samples: np.ndarray
+    in_clips: np.ndarray
+    fingerprints: Fingerprints
 
 
-def read_sizes(plan: Plan, shards: list[PlannedShard], count: int) -> Sizes:
-    """The sizes of all `count` recordings."""
-    sizes = Sizes(np.zeros(count, np.int32), np.zeros(count, np.int64))
+def read_sizes(plan: Plan, shards: Sequence[PlannedShard], count: int) -> Sizes:
+    """The sizes and fingerprints of all `count` recordings."""
+    recording, in_clips = np.zeros(count, np.int64), np.zeros(count, np.int64)
+    clips, numbers_of = np.zeros(count, np.int32), np.zeros(count, np.int32)
+    numbers = [np.zeros(0, np.uint32)]
     for shard in shards:
-        lists = pq.read_table(plan.state.outcomes(shard.name), columns=["clip_samples"])
-        column = lists["clip_samples"].combine_chunks()
-        ends = np.concatenate(([0], np.cumsum(column.flatten().to_numpy())))
-        offsets = column.offsets.to_numpy() - column.offsets[0].as_py()
-        sizes.clips[shard.rows] = np.diff(offsets)[shard.place]
-        sizes.samples[shard.rows] = np.diff(ends[offsets])[shard.place]
-    return sizes
+        file = plan.state.outcomes(shard.name)
+        table = pq.read_table(file, columns=["samples", "fingerprint"]).take(pa.array(shard.place))
+        lists = read_clip_lists(file, "clip_samples")
+        offsets = lists.offsets.to_numpy()
+        ends = np.concatenate(([0], np.cumsum(lists.values.to_numpy())))
+        recording[shard.rows] = table["samples"].to_numpy()
+        clips[shard.rows] = np.diff(offsets)[shard.place]
+        in_clips[shard.rows] = np.diff(ends[offsets])[shard.place]
+        fingerprints = [read_fingerprint(data or b"") for data in table["fingerprint"].to_pylist()]
+        numbers_of[shard.rows] = [len(each) for each in fingerprints]
+        numbers.append(np.concatenate([*fingerprints, numbers[0]]))
+    every_number = np.concatenate(numbers)
+    return Sizes(recording, clips, in_clips, Fingerprints(every_number, numbers_of))
 
 
-def tally_shard(plan: Plan, shard: PlannedShard) -> Tally:
-    """What the planned recordings of a shard took in and gave."""
-    table = pq.read_table(plan.state.outcomes(shard.name)).take(pa.array(shard.place))
-    lines = table["rejections"].combine_chunks().flatten().to_pylist()
-    texts = table["clip_texts"].combine_chunks().flatten()
+def tally_shard(plan: Plan, shard: PlannedShard, dropped: Sequence[DroppedClip]) -> Tally:
+    """What the planned recordings of a shard took in and gave; dropped: of its clips."""
+    file = plan.state.outcomes(shard.name)
+    every = pq.read_table(file)
+    table = every.take(pa.array(shard.place))
+    lines = _flat(table["rejections"]).to_pylist()
+    texts = _flat(table["clip_texts"])
     differing: list[DifferingLag] = [
         json.loads(line) for line in table["differing_lag"].to_pylist() if line is not None
     ]
@@ -69,10 +100,52 @@ def tally_shard(plan: Plan, shard: PlannedShard) -> Tally:
         "clips": len(texts),
         "recordings": len(table),
         "unread": pc.sum(pc.equal(table["samples"], 0)).as_py() or 0,
-        "clip_samples": pc.sum(table["clip_samples"].combine_chunks().flatten()).as_py() or 0,
+        "clip_samples": pc.sum(_flat(table["clip_samples"])).as_py() or 0,
         "clip_characters": pc.sum(pc.utf8_length(texts)).as_py() or 0,
     }
     for unit in UNITS:
         counts[unit] = pc.sum(table[unit]).as_py() or 0
         counts[f"rejected_{unit}"] = pc.sum(table[f"rejected_{unit}"]).as_py() or 0
+    if dropped:
+        columns = ["id", "recording", "start", "end"]
+        clips = pq.read_table(plan.state.clips(shard.name), columns=columns)
+        raw, samples = _flat(every["clip_texts"]), _flat(every["clip_samples"])
+        for row in _rejections_of(dropped, clips, raw):
+            lines.append(json.dumps(row, ensure_ascii=False))
+        moved = {
+            "samples": sum(samples[clip.index].as_py() for clip in dropped),
+            "characters": sum(len(raw[clip.index].as_py()) for clip in dropped),
+        }
+        counts["clips"] -= len(dropped)
+        for unit, size in moved.items():
+            counts[f"clip_{unit}"] -= size
+            counts[f"rejected_{unit}"] += size
     return Tally(counts, lines, differing)
+
+
+def _rejections_of(
+    dropped: Sequence[DroppedClip], clips: pa.Table, raw_texts: pa.Array
+) -> Iterator[dict[str, Any]]:
+    """The lines of rejected.jsonl of clips that are taken out of train.
+
+    clips: id, recording, start and end of all of a shard; raw_texts: of the same.
+    """
+    for clip in dropped:
+        row = clips.slice(clip.index, 1).to_pylist()[0]
+        yield {
+            "recording": row["recording"],
+            "start": round(row["start"], 4),
+            "end": round(row["end"], 4),
+            "text": raw_texts[clip.index].as_py(),
+            "reason": REASONS[clip.split],
+            "figures": {
+                "clip": row["id"],
+                "held_out": clip.held_out,
+                "similarity": clip.similarity,
+            },
+        }
+
+
+def _flat(lists: pa.ChunkedArray) -> pa.Array:
+    """The values of all lists."""
+    return pa.concat_arrays([chunk.flatten() for chunk in lists.chunks] or [pa.array([], "string")])

@@ -116,6 +116,25 @@ def changed_since(files: SourceFiles, kept: Path) -> list[str]:
     return sorted([*different["path"].to_pylist(), *gone["path"].to_pylist()])
 
 
+def changed_files(root: Path, paths: list[Path], kept: Path) -> set[Path]:
+    """Those of some files in `root` whose size or time is not that of a saved snapshot."""
+    names = {path.relative_to(root).as_posix(): path for path in paths}
+    if not names:
+        return set()
+    rows = pq.read_table(kept, filters=[("path", "in", [*names])]).to_pylist()
+    before = {row["path"]: (row["size"], row["mtime_ns"]) for row in rows}
+    changed = set()
+    for name, path in names.items():
+        try:
+            status = path.stat()
+        except OSError:
+            changed.add(path)
+        else:
+            if before.get(name) != (status.st_size, status.st_mtime_ns):
+                changed.add(path)
+    return changed
+
+
 def sha256_of_file(path: Path) -> str | None:
     """The hash of a file's content; None where it cannot be opened."""
     try:
