@@ -36,6 +36,8 @@ class Problem(StrEnum):
     BAD_ROW = "a row of the table that cannot be used"
     UNNAMED = "an audio file that no row of the table names"
     DUPLICATE = "a name that another recording has"
+    NOT_IN_TEXT = "no passage of the text is clearly what the recording speaks"
+    UNSPOKEN_TEXT = "a part of the text that no recording speaks"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,10 @@ class Recording:
     content: str | None = None  # a hash of the audio file
     licence: str | None = None  # as the source states it
     source: str | None = None  # where the source has it from
+    # The file of a text of which this recording speaks a passage: `text` and `cues` are empty until
+    # the passage is found. `text_start`: the character of the whole text at which `text` begins.
+    text_file: Path | None = None
+    text_start: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,5 +167,7 @@ RECORDING_FEATURES = Features(
         "content": Value("string"),
         "licence": Value("string"),
         "source": Value("string"),
+        "text_file": Value("string"),
+        "text_start": Value("int64"),
     }
 )

@@ -14,7 +14,7 @@ import json
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple
@@ -32,9 +32,9 @@ from khmer_aligned.clips.labels import LabelCounter
 from khmer_aligned.clips.make import MakeClips
 from khmer_aligned.dataset.config import MAX_CLIP_LABELS
 from khmer_aligned.recordings.transcripts import read_transcript
-from khmer_aligned.schema import RECORDING_FEATURES
+from khmer_aligned.schema import RECORDING_FEATURES, Cue
 
-_BUNDLED = Path(__file__).parents[2] / "training" / "khmer_whisper" / "demo" / "assets" / "whisper"
+BUNDLED = Path(__file__).parents[2] / "training" / "khmer_whisper" / "demo" / "assets" / "whisper"
 
 
 class Line(NamedTuple):
@@ -253,8 +253,7 @@ class Result(NamedTuple):
     said: Counter[str]
 
 
-def run(make_clips: MakeClips, path: Path, waveform: np.ndarray) -> Result:
-    text, cues = read_transcript(path)
+def run(make_clips: MakeClips, text: str, cues: Sequence[Cue], waveform: np.ndarray) -> Result:
     row = dict.fromkeys(RECORDING_FEATURES) | {
         "id": "wild", "recording": "wild", "path": "wild", "audio": {"bytes": b"-", "path": None},
         "text": text, "cues": [asdict(cue) for cue in cues],
@@ -282,7 +281,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("model", metavar="MODEL")
     parser.add_argument("data", metavar="DATA", type=Path)
-    parser.add_argument("--tokenizer", default=str(_BUNDLED), help="of Whisper, for the clips")
+    parser.add_argument("--tokenizer", default=str(BUNDLED), help="of Whisper, for the clips")
     parser.add_argument("--sentences", type=int, default=16)
     parser.add_argument("--only", action="append", help="a case; may be given again")
     options = parser.parse_args()
@@ -309,7 +308,7 @@ def main() -> None:
                 content = wild(lines)
                 path = Path(folder) / f"wild{ending}"
                 path.write_bytes(content if isinstance(content, bytes) else content.encode())
-                words, said = run(make_clips, path, joined.waveform)
+                words, said = run(make_clips, *read_transcript(path), joined.waveform)
                 clean = clean or words
                 edits = Counter(edit.tag for edit in Levenshtein.editops(clean, words))
                 lost = (edits["delete"] + edits["replace"]) / len(clean)

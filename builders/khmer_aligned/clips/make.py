@@ -22,7 +22,15 @@ from khmer_aligned.clips import cut, quality
 from khmer_aligned.clips.cues import find_far_cues
 from khmer_aligned.clips.labels import LabelCounter
 from khmer_aligned.errors import Failed, UserError
-from khmer_aligned.schema import CLIP_FEATURES, SAMPLE_RATE, Clip, Cue, Rejection, Word
+from khmer_aligned.schema import (
+    CLIP_FEATURES,
+    SAMPLE_RATE,
+    Clip,
+    Cue,
+    Problem,
+    Rejection,
+    Word,
+)
 from khmer_aligned.text import Transcript, Unread
 
 # A row of the result is a clip, or a rejection (as JSON) and no clip.
@@ -102,7 +110,11 @@ class MakeClips:
         count_labels: LabelCounter,
     ) -> list[Row]:
         """The clips and rejections of a group of recordings."""
-        decoded = {i: w for i, w in enumerate(waveforms) if not isinstance(w, Failed)}
+        decoded = {
+            i: waveform
+            for i, waveform in enumerate(waveforms)
+            if not isinstance(waveform, Failed) and not rows[i]["problem"]
+        }
         transcripts = [Transcript.from_text(rows[i]["text"]) for i in decoded]
         results = align.align(
             list(decoded.values()), transcripts, aligner, lag=self.lag, thresholds=self.thresholds
@@ -114,13 +126,20 @@ class MakeClips:
             if isinstance(waveform, Failed):
                 samples, made = 0, [_reject_recording(row, 0, waveform)]
             else:
-                samples, alignment = len(waveform), alignments[i]
+                samples = len(waveform)
+                # Its audio can be read, but no passage of its text is found in it.
+                failed = Failed(row["detail"], row["problem"] or "")
+                alignment = alignments.get(i, failed)
                 if isinstance(alignment, Failed):
                     made = [_reject_recording(row, samples, alignment)]
                 else:
                     made = list(self._cut_and_judge(row, waveform, alignment, count_labels))
                     made[0] |= {"differing_lag": self._differing_lag(row, alignment)}
-            made[0] |= {"recording_samples": samples, "recording_characters": len(row["text"])}
+            is_recording = row["problem"] != Problem.UNSPOKEN_TEXT
+            made[0] |= {
+                "recording_samples": samples if is_recording else None,
+                "recording_characters": len(row["text"]),
+            }
             outcomes.extend(made)
         return outcomes
 
@@ -198,7 +217,7 @@ def _group(rows: list[Row]) -> list[slice]:
 
 def load_waveform(row: Row, track: int = 1) -> np.ndarray | Failed:
     """The waveform of a recording, or why there is none."""
-    if row["problem"]:
+    if row["problem"] and not row["text_file"]:
         return Failed(row["detail"], row["problem"])
     source = row["audio"]["bytes"] or Path(row["audio"]["path"])
     try:

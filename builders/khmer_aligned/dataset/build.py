@@ -20,6 +20,7 @@ from khmer_aligned.dataset.card import describe_splits, render_card, render_task
 from khmer_aligned.dataset.config import BuildConfig
 from khmer_aligned.dataset.join import join_shards
 from khmer_aligned.dataset.lag import settle_lag
+from khmer_aligned.dataset.passages import add_unspoken, find_passages, report_texts
 from khmer_aligned.dataset.plan import Plan, divide, group, make_plan, read_recordings
 from khmer_aligned.dataset.report import Report, sum_tallies, summary
 from khmer_aligned.dataset.rights import write_rights
@@ -101,7 +102,9 @@ def build(
 def _run(plan: Plan, work: Path, out: Path) -> Report:
     """Write clips and rejections into `out`; `work` keeps the shards that are aligned."""
     cache, config = work / "cache", plan.config
-    recordings = read_recordings(plan.corpus, cache)
+    root = Path(plan.corpus.name)
+    recordings = find_passages(read_recordings(plan.corpus, cache), config.aligner, config.track)
+    texts = report_texts(recordings, root)
     grouping = group(recordings)
     lag = settle_lag(plan, recordings, work)
     make_clips = MakeClips(
@@ -112,7 +115,7 @@ def _run(plan: Plan, work: Path, out: Path) -> Report:
         config.thresholds,
         config.track,
     )
-    shards = divide(recordings)
+    shards = divide(add_unspoken(recordings, texts, root))
     paths = [work / f"{_SHARD}{i:05d}.parquet" for i in range(len(shards))]
     tallies = [
         align_shard(shard, path, make_clips, f"Aligning shard {i}/{len(shards)}")
@@ -130,6 +133,7 @@ def _run(plan: Plan, work: Path, out: Path) -> Report:
         "aligner_licence": aligners.licence(config.aligner),
         "balance": totals["balance"],
         "recordings": totals["recordings"],
+        "texts": texts,
         "rejected": totals["rejected"],
         "splits": sizes,
         "statistics": measure(out),

@@ -13,11 +13,13 @@ from khmer_aligned.dataset.rights import Rights
 from khmer_aligned.dataset.statistics import Statistics
 from khmer_aligned.errors import UserError
 from khmer_aligned.schema import SAMPLE_RATE
+from khmer_aligned.text import Span
 
 UNITS = ("samples", "characters")  # of audio, of raw transcript
 
 _SHOWN_REASONS = 10
 _SHOWN_LAGS = 5
+_SHOWN_TEXTS = 5
 
 Balance = TypedDict("Balance", {"in": int, "clips": int, "rejected": int})
 Recordings = TypedDict("Recordings", {"in": int, "unread": int})
@@ -53,6 +55,17 @@ class LagReport(TypedDict):
     differing: list[DifferingLag]
 
 
+class TextReport(TypedDict):
+    """What became of a text that is of several recordings.
+
+    passages: by recording, its characters [first, last); unspoken: the characters of no passage
+    """
+
+    characters: int
+    passages: dict[str, Span]
+    unspoken: list[Span]
+
+
 class SplitSize(TypedDict):
     """What a split holds."""
 
@@ -79,6 +92,7 @@ class Report(Totals):
     config: dict[str, Any]
     versions: dict[str, str]
     aligner_licence: str  # of its weights; `unknown` where nobody says
+    texts: dict[str, TextReport]  # of those that are of several recordings, by their names
     splits: dict[str, SplitSize]
     statistics: Statistics
     rights: Rights
@@ -174,7 +188,22 @@ def summary(report: Report) -> str:
         lines.append(f"{reason['stretches']:>6,} x {minutes:>7,.1f} min  {name}")
     if len(reasons) > _SHOWN_REASONS:
         lines.append(f"{'':>6}   and {len(reasons) - _SHOWN_REASONS} further reasons")
-    return "\n".join([*lines, *_lag_lines(report["lag"])])
+    return "\n".join([*lines, *_text_lines(report["texts"]), *_lag_lines(report["lag"])])
+
+
+def _text_lines(reports: dict[str, TextReport]) -> list[str]:
+    """How much of each text that is of several recordings is spoken."""
+    lines = []
+    for name, report in list(reports.items())[:_SHOWN_TEXTS]:
+        left = sum(last - first for first, last in report["unspoken"])
+        lines.append(
+            f"{name}: {len(report['passages'])} recordings speak "
+            f"{1 - left / max(1, report['characters']):.1%} of its {report['characters']:,} "
+            f"characters; {len(report['unspoken'])} parts are of none"
+        )
+    if len(reports) > _SHOWN_TEXTS:
+        lines.append(f"and {len(reports) - _SHOWN_TEXTS} further texts")
+    return lines
 
 
 def _lag_lines(lag: LagReport) -> list[str]:

@@ -53,6 +53,7 @@ class Recordings(datasets.GeneratorBasedBuilder):
         for index, recording in enumerate(sources.read(corpus)):
             row = asdict(recording)
             row["cues"] = [asdict(cue) for cue in recording.cues]
+            row["text_file"] = None if recording.text_file is None else str(recording.text_file)
             audio = recording.audio
             if isinstance(audio, bytes):
                 row["audio"] = {"bytes": audio, "path": None}
