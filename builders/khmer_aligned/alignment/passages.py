@@ -23,7 +23,7 @@ from khmer_aligned.text import Break, Span, Transcript
 _SEED = 5  # tokens of a seed
 _LONG_TEXT, _LONG_SEED = 1 << 18, 6  # tokens of a text in which shorter seeds are everywhere
 _MAX_PLACES = 500  # of a seed in the text; one that is in more tells nothing
-_LOOKBACK = 300  # seeds to which a seed may be chained
+_LOOKBACK = 3_000  # seeds to which a seed may be chained
 _MAX_GAP = 2_000  # tokens of text between two of them: two minutes that were left out
 _SKEW_COST, _MAX_SKEW_COST = 0.1, 8.0  # of tokens that one side has more of between two seeds
 _GAP_COST = 0.05  # of a token between two seeds
@@ -38,9 +38,11 @@ _PHRASE = 120  # characters within which an end moves to the end of its phrase
 _PIECE = 4_000  # characters of text that are read at once
 # Over half an hour of text, recordings of 3 to 350 s that are in it: score 46 and 2.4 times the
 # second at least; in noise of 10 dB 49 and 3.2 times, from 10 s on. Others of the same voice: up to
-# 146, but 1.7 times at most; of another voice: up to 12.
+# 146, but 1.7 times and 27 more at most; of another voice: up to 12.
 _MIN_SCORE = 35.0
 _MIN_RATIO = 1.8
+# A part of the passage may be in the text twice; the rest of it has to tell the two apart.
+_MIN_RATIO_OF_PARTS, _MIN_DIFFERENCE = 1.3, 100.0
 
 _COSTS = np.minimum(_SKEW_COST * np.arange(1 << 16), _MAX_SKEW_COST) + 0.5 * np.log2(
     1 + np.arange(1 << 16)
@@ -86,7 +88,10 @@ class Passage:
     def is_clear(self) -> bool:
         """Whether the evidence is enough."""
         rival = max(self.second, self.chance)
-        return self.score >= _MIN_SCORE and self.score >= _MIN_RATIO * rival
+        ahead = self.score >= _MIN_RATIO * rival or (
+            self.score >= _MIN_RATIO_OF_PARTS * rival and self.score >= rival + _MIN_DIFFERENCE
+        )
+        return self.score >= _MIN_SCORE and ahead
 
     def figures(self) -> dict[str, float]:
         """The evidence, for a rejection."""
@@ -106,20 +111,21 @@ def index_text(raw: str, aligner: Aligner) -> TextIndex:
             spans += [(start + first, start + last) for first, last in spelled.spans]
             if word.break_after >= Break.SPACE:
                 phrases.append(start + word.slot[1])
-    ids = np.unique(tokens)
-    size = _SEED if len(tokens) < _LONG_TEXT else _LONG_SEED
-    coded = _codes(np.array(tokens, np.int64), ids, size)
-    places = np.argsort(coded, kind="stable")
-    return TextIndex(
+    return make_index(
         raw,
         np.array(tokens, np.int64),
         np.array(spans, np.int64).reshape(-1, 2),
         np.unique([*phrases, len(raw)]),
-        size,
-        ids,
-        coded[places],
-        places,
     )
+
+
+def make_index(raw: str, tokens: np.ndarray, spans: np.ndarray, phrases: np.ndarray) -> TextIndex:
+    """The index of a text by its tokens (m,), int64, and the rest as in `TextIndex`."""
+    ids = np.unique(tokens)
+    size = _SEED if len(tokens) < _LONG_TEXT else _LONG_SEED
+    codes = _codes(tokens, ids, size)
+    places = np.argsort(codes, kind="stable")
+    return TextIndex(raw, tokens, spans, phrases, size, ids, codes[places], places)
 
 
 def _pieces(raw: str) -> Iterator[tuple[int, str]]:
