@@ -249,7 +249,7 @@ def _clip(
         duration=end - start,
         score=score,
         recording=row["recording"],
-        speaker=row["speaker"],
+        speaker=row["speaker"] or transcript.speaker_of(piece.first, piece.last),
         start=begin + start,
         end=begin + end,
     )

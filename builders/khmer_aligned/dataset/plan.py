@@ -19,7 +19,7 @@ from khmer_aligned.errors import UserError
 from khmer_aligned.hub.resolve import resolve
 from khmer_aligned.recordings import sources
 from khmer_aligned.recordings.builder import Recordings
-from khmer_aligned.text import NORMALIZER_VERSION, SEGMENTER
+from khmer_aligned.text import NORMALIZER_VERSION, SEGMENTER, find_speakers
 
 # Characters of transcript in a shard: Khmer is read at 12 a second, so two and a half hours.
 _SHARD_CHARACTERS = 100_000
@@ -91,11 +91,19 @@ class Grouping:
 def group(recordings: datasets.Dataset) -> Grouping:
     """What decides the splits of the recordings.
 
-    Raises UserError where the source puts one group into two splits.
+    A dialogue joins its speakers, where the source names none for the recording. Raises UserError
+    where the source puts one group into two splits.
     """
-    columns = ("recording", "speaker", "content", "split")
-    names, speakers, contents, splits = (recordings[column][:] for column in columns)
-    group_of = split.find_groups(names, speakers, contents)
+    columns = ("recording", "speaker", "content", "split", "text")
+    names, speakers, contents, splits, texts = (recordings[column][:] for column in columns)
+    voices = [
+        (name, speaker, content)
+        for name, source_speaker, content, text in zip(
+            names, speakers, contents, texts, strict=True
+        )
+        for speaker in ([source_speaker] if source_speaker else find_speakers(text) or [None])
+    ]
+    group_of = split.find_groups(*zip(*voices, strict=True))
     split.assign([group_of[name] for name in names], [1] * len(names), splits)
     source_splits = {name: label for name, label in zip(names, splits, strict=True) if label}
     return Grouping(group_of, source_splits)
