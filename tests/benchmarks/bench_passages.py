@@ -24,7 +24,7 @@ from rapidfuzz.distance import Levenshtein
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parent))
-from bench_wild import BUNDLED, run
+from bench_wild import BUNDLED, LAG, run
 
 from khmer_aligned import aligners, audio
 from khmer_aligned.aligners.base import Aligner
@@ -100,8 +100,10 @@ def try_one(
     first, last = (book.starts[line] for line in spoken.lines)
     ends = f"{passage.span[0] - first:+} | {passage.span[1] - last:+}"
     with patch.object(model, "emissions", lambda waveforms: emissions):
-        right = run(make_clips, book.text[first:last], (), waveform).words
-        words = run(make_clips, book.text[slice(*passage.span)], (), waveform).words
+        right, words = (
+            [word.text for word in run(make_clips, book.text[slice(*span)], (), waveform).words]
+            for span in ((first, last), passage.span)
+        )
     edits = Counter(edit.tag for edit in Levenshtein.editops(right, words))
     lost = (edits["delete"] + edits["replace"]) / len(right)
     wrong = (edits["insert"] + edits["replace"]) / len(right)
@@ -122,7 +124,7 @@ def main() -> None:
     model = aligners.load(options.model)
     book = make_book(lines, model)
     make_clips = MakeClips(
-        "", options.tokenizer, MAX_CLIP_LABELS, 0.0, Thresholds(),
+        "", options.tokenizer, MAX_CLIP_LABELS, LAG, Thresholds(),
         _models=(model, LabelCounter(options.tokenizer)),
     )  # fmt: skip
     print(
