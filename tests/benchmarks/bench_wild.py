@@ -297,6 +297,16 @@ def run(make_clips: MakeClips, text: str, cues: Sequence[Cue], waveform: np.ndar
     return Result(words, said)
 
 
+def compare(clean: list[ClipWord], words: list[ClipWord], covered: Lines) -> tuple[float, float]:
+    """The shares of the clean words in the covered lines that are lost, and that are wrong."""
+    expected = [
+        word.text for word in clean if any(line.start <= word.start < line.end for line in covered)
+    ]
+    edits = Counter(e.tag for e in Levenshtein.editops(expected, [word.text for word in words]))
+    lost, wrong = (edits[tag] + edits["replace"] for tag in ("delete", "insert"))
+    return lost / len(expected), wrong / len(expected)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("model", metavar="MODEL")
@@ -331,16 +341,7 @@ def main() -> None:
                 path.write_bytes(content if isinstance(content, bytes) else content.encode())
                 words, said = run(make_clips, *read_transcript(path), joined.waveform)
                 clean = clean or words
-                expected = [
-                    word.text
-                    for word in clean
-                    if any(line.start <= word.start < line.end for line in covered)
-                ]
-                edits = Counter(
-                    edit.tag for edit in Levenshtein.editops(expected, [w.text for w in words])
-                )
-                lost = (edits["delete"] + edits["replace"]) / len(expected)
-                wrong = (edits["insert"] + edits["replace"]) / len(expected)
+                lost, wrong = compare(clean, words, covered)
                 worst = max(worst, lost)
                 reasons = ", ".join(f"{n} x {reason}" for reason, n in said.most_common())
                 print(

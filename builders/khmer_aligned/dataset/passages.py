@@ -66,19 +66,19 @@ class FindPassages:
                 _fail(row, failed)
             else:
                 usable[i] = waveform
-        for i, emission in zip(usable, self._model.emissions(list(usable.values())), strict=True):
+        emissions = self._model.emissions(list(usable.values())) if usable else []
+        for i, emission in zip(usable, emissions, strict=True):
             _set_passage(rows[i], emission, self._model)
         return {name: [row[name] for row in rows] for name in batch}
 
 
 def find_passages(recordings: datasets.Dataset, aligner: str, track: int = 1) -> datasets.Dataset:
     """The recordings, those of a text that is of several each with the passage that it speaks."""
-    is_of_text = [file is not None for file in recordings["text_file"][:]]
-    if not any(is_of_text):
+    columns = (recordings[name][:] for name in ("text_file", "problem"))
+    is_sought = [bool(file) and not problem for file, problem in zip(*columns, strict=True)]
+    chosen, others = np.flatnonzero(is_sought), np.flatnonzero(np.logical_not(is_sought))
+    if len(chosen) == 0:
         return recordings
-    chosen, others = (
-        [i for i, of_text in enumerate(is_of_text) if of_text is wanted] for wanted in (True, False)
-    )
     gpus = count_gpus()
     found = recordings.select(chosen).map(
         FindPassages(aligner, track),
@@ -90,7 +90,7 @@ def find_passages(recordings: datasets.Dataset, aligner: str, track: int = 1) ->
         desc="Finding the passages of recordings",
     )
     joined = datasets.concatenate_datasets([found, recordings.select(others)])
-    return joined.select(np.argsort(chosen + others))
+    return joined.select(np.argsort(np.concatenate([chosen, others])))
 
 
 def _fail(row: Row, failed: Failed) -> None:
@@ -103,19 +103,19 @@ def _set_passage(row: Row, emission: np.ndarray, aligner: Aligner) -> None:
     try:
         text, cues = _read(row["text_file"])
     except UserError as error:
-        return _fail(row, Failed.of(error))
+        _fail(row, Failed.of(error))
+        return
     greedy = viterbi.collapse(emission.argmax(axis=1).astype(np.int32), aligner.blank)
     passage = find_passage(greedy, index_text(text, aligner))
     if passage is None or not passage.is_clear:
-        detail = f"{name}: {_describe(passage)}"
-        return _fail(row, Failed(detail, Problem.NOT_IN_TEXT))
+        _fail(row, Failed(f"{name}: {_describe(passage)}", Problem.NOT_IN_TEXT))
+        return
     first, last = passage.span
     inside = [cue for cue in cues if first <= cue.first and cue.last <= last]
     row["text"], row["text_start"] = text[first:last], first
     row["cues"] = [
         asdict(Cue(cue.first - first, cue.last - first, cue.start, cue.end)) for cue in inside
     ]
-    return None
 
 
 @lru_cache(maxsize=4)
