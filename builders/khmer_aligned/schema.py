@@ -36,6 +36,8 @@ class Problem(StrEnum):
     BAD_ROW = "a row of the table that cannot be used"
     UNNAMED = "an audio file that no row of the table names"
     DUPLICATE = "a name that another recording has"
+    NOT_IN_TEXT = "no passage of the text is clearly what the recording speaks"
+    UNSPOKEN_TEXT = "a part of the text that no recording speaks"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,10 @@ class Recording:
     source: str | None = None  # where the source has it from
     corrections: tuple[Correction, ...] = ()  # in order; `text` is the corrected one
     stale: tuple[str, ...] = ()  # corrections that no longer apply, and why
+    # The file of a text of which this recording speaks a passage: `text` and `cues` are empty until
+    # the passage is found. `text_start`: the character of the whole text at which `text` begins.
+    text_file: Path | None = None
+    text_start: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,5 +195,7 @@ RECORDING_FEATURES = Features(
             }
         ),
         "stale": List(Value("string")),
+        "text_file": Value("string"),
+        "text_start": Value("int64"),
     }
 )

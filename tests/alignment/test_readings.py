@@ -3,7 +3,10 @@
 import numpy as np
 import pytest
 
+from khmer_aligned.alignment.readings import find_best_path
+from khmer_aligned.alignment.target import make_target
 from khmer_aligned.schema import SAMPLE_RATE
+from khmer_aligned.text import Transcript
 
 
 def test_the_reading_that_was_spoken_is_kept(align_one, waveforms, texts, true_words):
@@ -33,3 +36,25 @@ def test_the_reading_that_was_spoken_is_kept(align_one, waveforms, texts, true_w
         assert [w.text for w in alignment.transcript.words][-len(words) :] == expected.split()
         second_start = (len(spoken) + len(pause) + len(five)) / SAMPLE_RATE
         assert words[1].start == pytest.approx(second_start, abs=0.15)
+
+
+def emission_of(aligner, words):
+    """An emission that is sure of the tokens of some words, a frame each and a blank between."""
+    ids = [
+        n for word in words for token in aligner.tokens(word).ids for n in (token, aligner.blank)
+    ]
+    emission = np.full((len(ids), len(aligner.vocabulary)), -8.0, np.float32)
+    emission[np.arange(len(ids)), ids] = -0.01
+    return emission
+
+
+@pytest.mark.parametrize("written", ["UN", "U.N.", "គ.ស.", "ស.រ.អ."])
+def test_an_abbreviation_is_read_as_it_was_spoken(aligner, written):
+    transcript = Transcript.from_text(f"ខ្ញុំទៅផ្សារ {written} នៅថ្ងៃនេះ")
+    (ambiguity,) = transcript.ambiguities
+    assert len(ambiguity.readings) == 2
+    for k in range(2):
+        head, tail = transcript.words[: ambiguity.first], transcript.words[ambiguity.last :]
+        emission = emission_of(aligner, [*head, *ambiguity.readings[k], *tail])
+        path = find_best_path(make_target(transcript, aligner), emission, aligner)
+        assert path.target.transcript.ambiguities[0].chosen == k

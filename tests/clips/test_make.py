@@ -7,7 +7,7 @@ import pytest
 
 from khmer_aligned.alignment.thresholds import Thresholds
 from khmer_aligned.clips.make import MakeClips
-from khmer_aligned.schema import SAMPLE_RATE
+from khmer_aligned.schema import SAMPLE_RATE, Problem
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def recording(path, text, problem=None, start=None, end=None):
         "id": "a", "recording": "a", "audio": audio, "text": text, "path": "shelf/a.ogg",
         "speaker": None, "split": None, "start": start, "end": end, "problem": problem,
         "detail": "it is not there" if problem else "", "cues": [], "content": None,
-        "corrections": [],
+        "corrections": [], "text_file": None,
     }  # fmt: skip
 
 
@@ -61,3 +61,28 @@ def test_the_models_are_never_pickled(make_clips, recordings):
     run(make_clips, [recording(recordings / "farm.ogg", "ក", end=1.0)])
     assert make_clips._models is not None
     assert pickle.dumps(make_clips) == before
+
+
+def test_a_clip_has_the_speaker_that_the_text_names(make_clips, recordings):
+    lines = (recordings / "farm.txt").read_text(encoding="utf-8").splitlines()
+    names = ("សុខា", "ដារ៉ា") * 2
+    text = "\n".join(f"{name}៖ {line}" for name, line in zip(names, lines, strict=True))
+    row = recording(recordings / "farm.ogg", text)
+    clips = [each for each in run(make_clips, [row]) if each["rejection"] is None]
+    assert {clip["speaker"] for clip in clips} == set(names)
+    for clip in clips:
+        assert any(clip["text"] in line for line in lines)
+        assert clip["speaker"] == names[[clip["text"] in line for line in lines].index(True)]
+    named = run(make_clips, [row | {"speaker": "of the table"}])
+    assert {each["speaker"] for each in named if each["rejection"] is None} == {"of the table"}
+
+
+def test_the_audio_that_speaks_no_passage_of_its_text_counts(make_clips, recordings):
+    row = recording(recordings / "farm.ogg", "", problem=Problem.NOT_IN_TEXT, end=4.0)
+    (outcome,) = run(make_clips, [row | {"text_file": "book.txt"}])
+    rejection = json.loads(outcome["rejection"])
+    assert (rejection["reason"], rejection["end"]) == (Problem.NOT_IN_TEXT, 4.0)
+    assert outcome["recording_samples"] == outcome["samples"] == 4 * SAMPLE_RATE
+    unspoken = recording(None, "ក", problem=Problem.UNSPOKEN_TEXT)
+    (outcome,) = run(make_clips, [unspoken])
+    assert (outcome["recording_samples"], outcome["recording_characters"]) == (None, 1)

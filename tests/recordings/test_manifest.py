@@ -221,3 +221,32 @@ def test_a_link_out_of_the_folder_is_not_read(tmp_path):
     write_table(tmp_path, "elsewhere.csv", f"file_name,text\na.wav,{TEXT}\n")
     with pytest.raises(UserError, match="a link that leaves the folder"):
         read(folder)
+
+
+def test_a_text_in_a_file_of_its_own(tmp_path, capsys):
+    for k, name in enumerate("abcd"):
+        write_sound(tmp_path / f"{name}.wav", 0.5 + k / 10)
+    (tmp_path / "texts").mkdir()
+    for name in ("book", "alone"):
+        (tmp_path / "texts" / f"{name}.txt").write_text(TEXT, encoding="utf-8")
+    (tmp_path.parent / "secret.txt").write_text(TEXT, encoding="utf-8")
+    rows = "a.wav,texts/book.txt\nb.wav,texts/book.txt\nc.wav,texts/alone.txt\nd.wav,{}\n"
+    book = tmp_path / "texts" / "book.txt"
+    for name, problem in (("../secret.txt", Problem.OUTSIDE), ("no.txt", Problem.NO_TRANSCRIPT)):
+        write_table(tmp_path, "metadata.csv", "file_name,text_file\n" + rows.format(name))
+        a, b, c, d = read(tmp_path)
+        assert (a.text, a.text_file, a.problem) == ("", book, None)
+        assert (b.text_file, b.problem) == (book, None)
+        assert (c.text, c.text_file, c.problem) == (TEXT, None, None)
+        assert (d.text, d.text_file, d.problem) == ("", None, problem)
+    said = "texts/book.txt: which passage each of 2 rows speaks is found in their audio"
+    assert said in capsys.readouterr().err
+
+
+def test_the_hash_of_a_folder_follows_the_texts_that_its_table_names(tmp_path):
+    write_sound(tmp_path / "a.wav")
+    (tmp_path / "a.txt").write_text(TEXT, encoding="utf-8")
+    write_table(tmp_path, "metadata.csv", "file_name,text_file\na.wav,a.txt\n")
+    before = sources.find(str(tmp_path)).content
+    (tmp_path / "a.txt").write_text(TEXT * 2, encoding="utf-8")
+    assert sources.find(str(tmp_path)).content != before

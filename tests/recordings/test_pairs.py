@@ -23,7 +23,10 @@ def test_what_is_wrong_with_a_pair_is_its_problem(tmp_path):
     for name in ("twice", "fine", "deep/fine", "mute"):
         (tmp_path / f"{name}.txt").write_text(TEXT, encoding="utf-8")
     read_as = {r.path: (r.problem, r.detail) for r in read(tmp_path)}
-    not_utf8 = "byte 3 is not UTF-8; save the transcript as UTF-8"
+    not_utf8 = (
+        "byte 3 is not UTF-8; save the transcript as UTF-8, and convert text in a legacy font "
+        "(Limon, ABC) to Unicode first"
+    )
     assert read_as == {
         "deep/fine.wav": (None, ""),
         "fine.wav": (None, ""),
@@ -109,3 +112,37 @@ def test_links_out_of_the_folder_are_not_read(tmp_path):
     assert (a.problem, a.audio) == (Problem.OUTSIDE, None)
     assert (b.problem, b.text) == (Problem.OUTSIDE, "")
     assert (c.problem, c.content) == (None, b.content)
+
+
+def test_one_text_of_several_recordings(tmp_path, capsys):
+    for k, name in enumerate(("a", "b", "part/c", "own")):
+        write_sound(tmp_path / f"{name}.wav", 0.5 + k / 10)
+    (tmp_path / "book.txt").write_text(TEXT, encoding="utf-8")
+    (tmp_path / "own.txt").write_text("ផ្សេង", encoding="utf-8")
+    read_as = {r.id: (r.text, r.text_file, r.problem) for r in read(tmp_path)}
+    of_the_book = ("", tmp_path / "book.txt", None)
+    assert read_as == {
+        "a": of_the_book,
+        "b": of_the_book,
+        "part/c": of_the_book,
+        "own": ("ផ្សេង", None, None),
+    }
+    said = "book.txt: which passage each of 3 recordings speaks is found in their audio"
+    assert said in capsys.readouterr().err
+
+
+def test_two_texts_or_one_that_is_not_khmer_are_of_no_recording(tmp_path):
+    write_sound(tmp_path / "a.wav")
+    (tmp_path / "README.txt").write_text("These are recordings.", encoding="utf-8")
+    assert [r.problem for r in read(tmp_path)] == [Problem.NO_TRANSCRIPT, Problem.NO_AUDIO]
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.txt").write_text(TEXT, encoding="utf-8")
+    assert [r.problem for r in read(tmp_path)] == [Problem.NO_TRANSCRIPT, *[Problem.NO_AUDIO] * 3]
+
+
+def test_a_text_of_several_recordings_is_no_link_out_of_the_folder(tmp_path):
+    (tmp_path / "secret.txt").write_text(TEXT, encoding="utf-8")
+    write_sound(tmp_path / "folder" / "a.wav")
+    (tmp_path / "folder" / "book.txt").symlink_to(tmp_path / "secret.txt")
+    (recording,) = read(tmp_path / "folder")
+    assert (recording.problem, recording.text_file) == (Problem.OUTSIDE, None)

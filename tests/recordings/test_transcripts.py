@@ -22,12 +22,29 @@ CUES = (Cue(0, len(A), 1.0, 2.5), Cue(len(A) + 1, len(BOTH), 3.0, 64.25))
         TEXT.encode("utf-16"),
         b"\xfe\xff" + TEXT.encode("utf-16-be"),
         TEXT.encode("utf-32"),
+        TEXT.encode("utf-16-le"),
+        TEXT.encode("utf-16-be"),
         TEXT.encode(),
     ],
 )
-def test_encodings_with_a_mark(tmp_path, data):
+def test_encodings_with_a_mark_and_utf16_without(tmp_path, data):
     (tmp_path / "a.txt").write_bytes(data)
     assert read_transcript(tmp_path / "a.txt") == (TEXT, ())
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_latin_text_in_utf16_is_known_by_its_zeros(tmp_path, encoding):
+    text = "SOKHA:\r\n" + TEXT + "\r\nhttps://example.com\r\n"
+    for each in (text, "only Latin\n"):
+        (tmp_path / "a.txt").write_bytes(each.encode(encoding))
+        assert read_transcript(tmp_path / "a.txt").text == each
+
+
+@pytest.mark.parametrize("data", [b"caf\xe9", b"\xa1\xb5\xd2\xbe\xdb", bytes(range(128, 256))])
+def test_another_encoding_is_refused_with_the_way_out(tmp_path, data):
+    (tmp_path / "a.txt").write_bytes(data)
+    with pytest.raises(UserError, match=r"^a\.txt: byte \d is not UTF-8; save .* as UTF-8"):
+        read_transcript(tmp_path / "a.txt")
 
 
 def test_plain_text_stays_as_it_stands():

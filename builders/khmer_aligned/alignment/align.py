@@ -154,7 +154,7 @@ def locate(
     results: dict[int, LocatedTranscript | Failed] = {}
     targets: dict[int, Target] = {}
     for i, (waveform, transcript) in enumerate(zip(waveforms, transcripts, strict=True)):
-        if failed := _why_unusable(waveform):
+        if failed := why_unusable(waveform):
             results[i] = failed
             continue
         try:
@@ -177,7 +177,7 @@ def locate(
     return [results[i] for i in range(len(waveforms))]
 
 
-def _why_unusable(waveform: np.ndarray) -> Failed | None:
+def why_unusable(waveform: np.ndarray) -> Failed | None:
     """Why a waveform (n,) cannot be aligned with any transcript; None if it can."""
     if len(waveform) < _MIN_SECONDS * SAMPLE_RATE:
         milliseconds = f"{len(waveform) / SAMPLE_RATE * 1000:.0f} ms"

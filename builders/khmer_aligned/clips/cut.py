@@ -104,6 +104,7 @@ def cut(
 def _find_places(alignment: Alignment, samples: int, thresholds: Thresholds) -> list[_Place]:
     """Where the recording may be cut, its two ends included."""
     words, stars, energy = alignment.words, alignment.stars, alignment.acoustics.energy
+    speakers = alignment.transcript.speakers
     places = [_Place(0, 0, Break.PARAGRAPH, True)]
     for k in range(1, len(words)):
         before, after = words[k - 1], words[k]
@@ -118,6 +119,7 @@ def _find_places(alignment: Alignment, samples: int, thresholds: Thresholds) -> 
         spoken = len(alignment.acoustics.greedy_tokens(before.end, after.start))
         must = (
             apart
+            or speakers[k - 1] != speakers[k]
             or gap > thresholds.max_pause
             or untranscribed > thresholds.max_untranscribed
             or spoken > thresholds.max_untranscribed * _TOKENS_A_SECOND

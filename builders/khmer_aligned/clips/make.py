@@ -26,6 +26,7 @@ from khmer_aligned.clips.labels import LabelCounter
 from khmer_aligned.clips.outcomes import (
     Row,
     Stretch,
+    audio_path,
     cut_out,
     make_clip,
     reject,
@@ -36,7 +37,7 @@ from khmer_aligned.clips.parts import Part, divide
 from khmer_aligned.clips.quality import Figures
 from khmer_aligned.clips.stretch import judge_stretch, keep_all
 from khmer_aligned.errors import Failed, UserError
-from khmer_aligned.schema import CLIP_FEATURES, SAMPLE_RATE, Cue
+from khmer_aligned.schema import CLIP_FEATURES, SAMPLE_RATE, Cue, Problem
 from khmer_aligned.speech import speech_seconds
 from khmer_aligned.text import Transcript
 
@@ -51,6 +52,9 @@ OUTCOME_FEATURES = Features(
         "characters": Value("int64"),
         # The raw text of a clip: what it is rejected with, where its sentence is held out.
         "raw": Value("string"),
+        "raw_first": Value("int64"),  # where it begins in the recording's text
+        # On the first row of a recording: its audio file, as `Rejection.path`.
+        "path": Value("string"),
         "recording_samples": Value("int64"),
         "recording_characters": Value("int64"),
         # On the first row of a recording that tells another lag than the aligner's: that, as JSON.
@@ -122,7 +126,7 @@ class MakeClips:
         parts_of = {
             i: divide(rows[i], waveform)
             for i, waveform in enumerate(waveforms)
-            if not isinstance(waveform, Failed)
+            if not isinstance(waveform, Failed) and not rows[i]["problem"]
         }
         parts = [part for parts in parts_of.values() for part in parts]
         alignments = self._align(parts, aligner)
@@ -132,13 +136,22 @@ class MakeClips:
                 samples, made = 0, [reject_recording(row, 0, waveform)]
             else:
                 samples, made = len(waveform), []
-                for part in parts_of[i]:
+                if i not in parts_of:  # no passage of its text is found in it
+                    failed = Failed(row["detail"], row["problem"])
+                    made = [reject_recording(row, samples, failed)]
+                for part in parts_of.get(i, ()):
                     number = sum("rejection" not in outcome for outcome in made)
                     alignment = alignments.get(id(part))
                     made += self._make_part(part, alignment, count_labels, number)
-                made[0] |= {"differing_lag": self._differing_lag(row, parts_of[i], alignments)}
+                if i in parts_of:
+                    made[0] |= {"differing_lag": self._differing_lag(row, parts_of[i], alignments)}
                 made[0] |= {"fingerprint": fingerprint(waveform)}
-            made[0] |= {"recording_samples": samples, "recording_characters": len(row["text"])}
+            is_recording = row["problem"] != Problem.UNSPOKEN_TEXT
+            made[0] |= {
+                "recording_samples": samples if is_recording else None,
+                "recording_characters": len(row["text"]),
+                "path": audio_path(row),
+            }
             outcomes.extend(made)
         return outcomes
 
@@ -219,6 +232,7 @@ class MakeClips:
             "samples": piece.end - piece.start,
             "characters": len(raw),
             "raw": raw,
+            "raw_first": part.first + first,
         }
         return [outcome, *unread]
 
@@ -285,7 +299,7 @@ def _group(rows: list[Row]) -> list[slice]:
 
 def load_waveform(row: Row, track: int = 1) -> np.ndarray | Failed:
     """The waveform of a recording, or why there is none."""
-    if row["problem"]:
+    if row["problem"] and not row["text_file"]:
         return Failed(row["detail"], row["problem"])
     source = row["audio"]["bytes"] or Path(row["audio"]["path"])
     try:

@@ -48,7 +48,7 @@ def make_clip(
         duration=end - start,
         score=score,
         recording=row["recording"],
-        speaker=row["speaker"],
+        speaker=row["speaker"] or transcript.speaker_of(piece.first, piece.last),
         start=begin + start,
         end=begin + end,
     )
@@ -75,7 +75,7 @@ def reject(row: Row, stretch: Stretch, reason: str, figures: Row) -> Row:
     rejection = Rejection(
         row["recording"],
         row["id"],
-        _path(row),
+        audio_path(row),
         round(begin + lo / SAMPLE_RATE, 4),
         round(begin + hi / SAMPLE_RATE, 4),
         text,
@@ -111,7 +111,7 @@ def reject_recording(row: Row, samples: int, failed: Failed, first: int = 0) -> 
         return reject(row, Stretch(0, samples, first, text), reason, figures)
     span = first, first + len(text)
     rejection = Rejection(
-        row["recording"], row["id"], _path(row), None, None, text, span, reason, figures
+        row["recording"], row["id"], audio_path(row), None, None, text, span, reason, figures
     )
     return {
         "rejection": json.dumps(rejection.as_row(), ensure_ascii=False),
@@ -120,7 +120,7 @@ def reject_recording(row: Row, samples: int, failed: Failed, first: int = 0) -> 
     }
 
 
-def _path(row: Row) -> str:
+def audio_path(row: Row) -> str:
     """The path of the audio file in its folder, never on this machine."""
     path = row["audio"]["path"]
     return row["path"] if path is None else row["recording"] + PurePath(path).suffix

@@ -32,6 +32,7 @@ from khmer_aligned.alignment.lag import (
 from khmer_aligned.alignment.splices import SpliceProbe, probe_lag
 from khmer_aligned.alignment.thresholds import DEFAULT, Thresholds
 from khmer_aligned.clips.make import load_waveform
+from khmer_aligned.dataset.passages import find_passages
 from khmer_aligned.dataset.report import DifferingLag
 from khmer_aligned.device import run_forkable
 from khmer_aligned.errors import Failed, UserError
@@ -103,6 +104,7 @@ def calibrate(aligner: str, source: str | Path) -> Calibration:
     name = aligners.identity(aligner)
     with TemporaryDirectory() as folder:
         recordings = read_recordings(sources.find(str(source)), Path(folder))
+        recordings = find_passages(recordings, aligner)
         measured = run_forkable(measure_lag, recordings, aligner, DEFAULT, True)
     if measured.estimate.seconds is None:
         probe = f"; {measured.probe.describe(None)}" if measured.probe else ""

@@ -117,6 +117,7 @@ def join_shards(plan: Plan, licence: str | None, title: str | None) -> Report:
         "aligner_licence": aligners.licence(plan.config.aligner),
         "balance": totals["balance"],
         "recordings": totals["recordings"],
+        "texts": plan.texts,
         "rejected": totals["rejected"],
         "splits": _split_sizes(statistics, files),
         "statistics": statistics,
@@ -185,7 +186,13 @@ def _assign_splits(plan: Plan, rows: pa.Table, sizes: Sizes, twins: np.ndarray) 
     published = _read_splits(plan, rows)
     if split.is_decided(rows["split"]):
         twins = twins[:0]  # the source may have put two of one sound into two splits
-    groups = split.find_groups(rows["recording"], rows["speaker"], rows["content"], twins)
+    groups = split.find_groups(
+        rows["recording"],
+        rows["speakers"],
+        rows["content"],
+        twins,
+        is_recording=rows["is_recording"],
+    )
     seconds = np.maximum(1, np.round(sizes.in_clips / SAMPLE_RATE)).astype(np.int64)
     weights = np.where(sizes.clips > 0, seconds, 0)
     return split.assign(groups, weights, rows["split"], plan.config.seed, published)

@@ -20,15 +20,18 @@ from khmer_aligned.schema import CLIP_FEATURES
 OUTCOME_SCHEMA = pa.schema(
     {
         "key": pa.binary(16),
-        "samples": pa.int64(),  # of the recording; 0 where its audio could not be read
+        # Of the recording; 0 where its audio could not be read, null of a text without a recording.
+        "samples": pa.int64(),
         "characters": pa.int64(),
         "clip_samples": pa.list_(pa.int64()),  # of each of its clips
         "clip_texts": pa.list_(pa.string()),  # raw; their lengths are the clips' characters
+        "clip_firsts": pa.list_(pa.int64()),  # where those begin in the recording's text
         "rejected_samples": pa.int64(),
         "rejected_characters": pa.int64(),
         "rejections": pa.list_(pa.string()),  # lines of rejected.jsonl
         "differing_lag": pa.string(),  # JSON, where it tells another lag than the aligner's
         "fingerprint": pa.binary(),
+        "path": pa.string(),  # of the audio file, as `Rejection.path`
     }
 )
 _CLIPS_FILE = b"clips"  # the key of the metadata that describe the file of clips
@@ -50,8 +53,8 @@ def write_outcomes(
     )
     written = write_clips((group.select([*CLIP_FEATURES]) for group in clips), clips_file)
     small = table.drop_columns([*(set(CLIP_FEATURES) - {"id"})])
-    begins = pc.indices_nonzero(pc.is_valid(small["recording_samples"])).to_numpy()
-    recording = np.cumsum(pc.is_valid(small["recording_samples"]).to_numpy()) - 1
+    begins = pc.indices_nonzero(pc.is_valid(small["recording_characters"])).to_numpy()
+    recording = np.cumsum(pc.is_valid(small["recording_characters"]).to_numpy()) - 1
     count = len(begins)
     firsts = small.take(pa.array(begins))
     clip_rows, rejected_rows = small.filter(is_clip), small.filter(pc.invert(is_clip))
@@ -69,11 +72,13 @@ def write_outcomes(
             firsts["recording_characters"],
             _lists(clip_rows["samples"], of_clips, count),
             _lists(clip_rows["raw"], of_clips, count),
+            _lists(clip_rows["raw_first"], of_clips, count),
             sums("samples"),
             sums("characters"),
             _lists(rejected_rows["rejection"], of_rejections, count),
             firsts["differing_lag"],
             firsts["fingerprint"],
+            firsts["path"],
         ],
         schema=OUTCOME_SCHEMA.with_metadata({_CLIPS_FILE: json.dumps(asdict(written))}),
     )

@@ -17,6 +17,7 @@ from khmer_aligned.clips.labels import LabelCounter
 from khmer_aligned.dataset.config import BuildConfig
 from khmer_aligned.dataset.identity import check_settings, identify, pin_models
 from khmer_aligned.dataset.lag import settle_lag
+from khmer_aligned.dataset.passages import settle_texts
 from khmer_aligned.dataset.rows import write_rows
 from khmer_aligned.dataset.state import Plan, State, read_plan
 from khmer_aligned.errors import UserError
@@ -93,11 +94,12 @@ def _find_or_make(
     folder = state.plan_folder(increment, key)
     shutil.rmtree(folder, ignore_errors=True)  # of a process that was killed
     recordings = read_recordings(corpus, folder)
+    recordings, texts = settle_texts(recordings, corpus, config, folder)
     if before is not None and finished:
         lag = before.lag  # clips that stay have it
     else:
         lag = settle_lag(config, identity["config"]["aligner"], recordings)
-    plan = Plan(state, corpus.name, corpus.kind, config, identity, key, increment, lag)
+    plan = Plan(state, corpus.name, corpus.kind, config, identity, key, increment, lag, texts)
     plan = replace(plan, shards=write_rows(plan, recordings, finished))
     if corpus.files is not None:
         corpus.files.save(plan.files)

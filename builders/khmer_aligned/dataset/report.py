@@ -14,11 +14,13 @@ from khmer_aligned.dataset.rights import Rights
 from khmer_aligned.dataset.statistics import Statistics
 from khmer_aligned.errors import UserError
 from khmer_aligned.schema import SAMPLE_RATE
+from khmer_aligned.text import Span
 
 UNITS = ("samples", "characters")  # of audio, of raw transcript
 
 _SHOWN_REASONS = 10
 _SHOWN_LAGS = 5
+_SHOWN_TEXTS = 5
 
 Balance = TypedDict("Balance", {"in": int, "clips": int, "rejected": int})
 Recordings = TypedDict("Recordings", {"in": int, "unread": int})
@@ -64,6 +66,17 @@ class DuplicateReport(TypedDict):
     recordings: list[list[str]]  # pairs that sound the same under two names
 
 
+class TextReport(TypedDict):
+    """What became of a text that is of several recordings.
+
+    passages: by recording, its characters [first, last); unspoken: the characters of no passage
+    """
+
+    characters: int
+    passages: dict[str, Span]
+    unspoken: list[Span]
+
+
 class SplitSize(TypedDict):
     """What a split holds."""
 
@@ -91,6 +104,7 @@ class Report(Totals):
     versions: dict[str, str]
     increment: int  # how often the source grew or was corrected since the first build
     aligner_licence: str  # of its weights; `unknown` where nobody says
+    texts: dict[str, TextReport]  # of those that are of several recordings, by their names
     splits: dict[str, SplitSize]
     statistics: Statistics
     rights: Rights
@@ -186,12 +200,28 @@ def summary(report: Report) -> str:
         lines.append(f"{reason['stretches']:>6,} x {minutes:>7,.1f} min  {name}")
     if len(reasons) > _SHOWN_REASONS:
         lines.append(f"{'':>6}   and {len(reasons) - _SHOWN_REASONS} further reasons")
-    lines += [*_lag_lines(report["lag"]), *describe_duplicates(report)]
+    lines += [*_text_lines(report["texts"]), *_lag_lines(report["lag"])]
+    lines += describe_duplicates(report)
     if checked := report.get("checked"):
         lines.append(describe_checked(checked))
         if sample := checked["sample"]:
             lines.append(f"random sample: {describe_sample(sample)}")
     return "\n".join(lines)
+
+
+def _text_lines(reports: dict[str, TextReport]) -> list[str]:
+    """How much of each text that is of several recordings is spoken."""
+    lines = []
+    for name, report in list(reports.items())[:_SHOWN_TEXTS]:
+        left = sum(last - first for first, last in report["unspoken"])
+        lines.append(
+            f"{name}: {len(report['passages'])} recordings speak "
+            f"{1 - left / max(1, report['characters']):.1%} of its {report['characters']:,} "
+            f"characters; {len(report['unspoken'])} parts are of none"
+        )
+    if len(reports) > _SHOWN_TEXTS:
+        lines.append(f"and {len(reports) - _SHOWN_TEXTS} further texts")
+    return lines
 
 
 def describe_duplicates(report: Report) -> list[str]:

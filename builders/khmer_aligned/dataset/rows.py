@@ -18,6 +18,8 @@ from khmer_aligned.dataset.identity import outcome_settings
 from khmer_aligned.dataset.state import Plan
 from khmer_aligned.errors import UserError
 from khmer_aligned.files import replace_whole
+from khmer_aligned.schema import Problem
+from khmer_aligned.text import find_speakers
 
 ROW_SCHEMA = pa.schema(
     {
@@ -27,7 +29,8 @@ ROW_SCHEMA = pa.schema(
         "key": pa.binary(16),  # of the outcome
         "id": pa.string(),
         "recording": pa.string(),
-        "speaker": pa.string(),
+        "speakers": pa.list_(pa.string()),  # the source's, or those that the text names
+        "is_recording": pa.bool_(),  # no text without a recording
         "content": pa.string(),
         "split": pa.string(),
     }
@@ -38,7 +41,9 @@ _SHARD_CHARACTERS = 100_000
 _RECORDING_CHARACTERS = 20  # what a recording costs beside its text
 _ROW_GROUP = 10_000  # recordings; a worker reads those that hold its shard
 # Columns of a recording that decide nothing of its clips, or are hashed in `content`.
-_NOT_IN_KEY = {"audio", "path", "split", "licence", "source", "stale"}
+_NOT_IN_KEY = {
+    "audio", "path", "split", "licence", "source", "stale", "text_file", "text_start"
+}  # fmt: skip
 
 
 def write_rows(plan: Plan, recordings: datasets.Dataset, finished: list[str]) -> tuple[str, ...]:
@@ -48,10 +53,18 @@ def write_rows(plan: Plan, recordings: datasets.Dataset, finished: list[str]) ->
     group into two splits, or where it has nothing in common with them.
     """
     columns = {
-        name: recordings.data.column(name)
-        for name in ("id", "recording", "speaker", "content", "split")
+        name: recordings.data.column(name) for name in ("id", "recording", "content", "split")
     }
-    groups = split.find_groups(columns["recording"], columns["speaker"], columns["content"])
+    columns["speakers"] = pa.array(_find_speakers(recordings), pa.list_(pa.string()))
+    problems = recordings.data.column("problem")
+    unspoken = pc.equal(problems, str(Problem.UNSPOKEN_TEXT))
+    columns["is_recording"] = pc.invert(pc.fill_null(unspoken, False))
+    groups = split.find_groups(
+        columns["recording"],
+        columns["speakers"],
+        columns["content"],
+        is_recording=columns["is_recording"],
+    )
     split.check_source_splits(groups, columns["split"])
     keys = pa.array(_hash_rows(recordings, _salt(plan)), pa.binary(16))
     shard, place = _recall_outcomes(plan, keys, finished)
@@ -81,6 +94,13 @@ def write_rows(plan: Plan, recordings: datasets.Dataset, finished: list[str]) ->
     with replace_whole(plan.rows_file) as partial:
         pq.write_table(table, partial, row_group_size=_ROW_GROUP)
     return tuple(names[i] for i in used)
+
+
+def _find_speakers(recordings: datasets.Dataset) -> Iterator[list[str]]:
+    """The speakers of each recording: that of the source, else those of a dialogue."""
+    for batch in recordings.data.select(["speaker", "text"]).to_batches(max_chunksize=10_000):
+        for row in batch.to_pylist():
+            yield [row["speaker"]] if row["speaker"] else find_speakers(row["text"])
 
 
 def _divide(weights: np.ndarray, rank: np.ndarray) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -47,36 +47,51 @@ def find_groups(
     contents: Strings,
     twins: np.ndarray | None = None,
     by_speaker: bool | None = None,
+    is_recording: pa.ChunkedArray | None = None,
 ) -> Groups:
     """The group of each row: what has to stay in one split.
 
-    Rows (n,) name a recording, its speaker and a hash of its audio; twins (m, 2) are pairs of rows
-    with the same sound. A group holds all rows of its speakers, recordings and audio, and is
-    called by the first of its speakers, else by the first of its recordings. Where there are fewer
-    than MIN_GROUPS by speaker, speakers do not count: a split by speaker would leave nothing to
-    validate or to test on. by_speaker: decides instead whether speakers count.
+    Rows (n,) name a recording, its speakers (a list) and a hash of its audio; twins (m, 2) are
+    pairs of rows with the same sound. A group holds all rows of its speakers, recordings and
+    audio, and is called by the first of its speakers, else by the first of its recordings. Where
+    there are fewer than MIN_GROUPS by speaker, speakers do not count: a split by speaker would
+    leave nothing to validate or to test on. by_speaker: decides instead whether speakers count.
+    is_recording (n,): rows that count as groups, by default all.
     """
+    flat = speakers.combine_chunks() if isinstance(speakers, pa.ChunkedArray) else speakers
+    voices = Voices(pc.list_flatten(flat), pc.list_parent_indices(flat).to_numpy())
     edges = [_edges(recordings), _edges(contents)]
     if twins is not None:
         edges.append(twins)
     if by_speaker is not False:
-        code = _components(len(recordings), [*edges, _edges(speakers)])
-        if by_speaker or len(np.unique(code)) >= MIN_GROUPS:
-            return _name_groups(code, recordings, speakers, True)
-    code = _components(len(recordings), edges)
-    return _name_groups(code, recordings, pa.nulls(len(recordings), pa.string()), False)
+        code = _components(len(recordings), [*edges, _edges(voices.names, voices.rows)])
+        counted = code if is_recording is None else code[is_recording.to_numpy()]
+        if by_speaker or len(np.unique(counted)) >= MIN_GROUPS:
+            return _name_groups(code, recordings, voices)
+    return _name_groups(_components(len(recordings), edges), recordings, None)
 
 
-def _edges(column: Strings) -> np.ndarray:
-    """Pairs of rows (m, 2) that have the same value, which is not "": each and the first of it."""
+class Voices(NamedTuple):
+    """The speakers of all rows: a name and the row of each, (v,)."""
+
+    names: pa.Array
+    rows: np.ndarray
+
+
+def _edges(column: Strings, rows: np.ndarray | None = None) -> np.ndarray:
+    """Pairs of rows (m, 2) that have the same value, which is not "": each and the first of it.
+
+    rows: of each value, by default its place.
+    """
     column = pc.if_else(pc.equal(column, ""), None, column)
     codes = pc.dictionary_encode(column, null_encoding="mask")
     codes = codes.combine_chunks() if isinstance(codes, pa.ChunkedArray) else codes
     indices = codes.indices if isinstance(codes, pa.DictionaryArray) else pa.array([], pa.int32())
-    rows = np.flatnonzero(pc.is_valid(indices).to_numpy(zero_copy_only=False))
+    places = np.flatnonzero(pc.is_valid(indices).to_numpy(zero_copy_only=False))
     values = pc.drop_null(indices).to_numpy()
+    places = places if rows is None else rows[places]
     _, first, inverse = np.unique(values, return_index=True, return_inverse=True)
-    pairs = np.stack((rows, rows[first[inverse]]), axis=1) if len(rows) else np.zeros((0, 2), int)
+    pairs = np.stack((places, places[first[inverse]]), axis=1)
     return pairs[pairs[:, 0] != pairs[:, 1]]
 
 
@@ -96,18 +111,23 @@ def _components(count: int, edges: list[np.ndarray]) -> np.ndarray:
             return label
 
 
-def _name_groups(
-    component: np.ndarray, recordings: Strings, speakers: Strings, by_speaker: bool
-) -> Groups:
+def _name_groups(component: np.ndarray, recordings: Strings, voices: Voices | None) -> Groups:
     _, code = np.unique(component, return_inverse=True)
-    # A speaker without a name is nobody.
-    speakers = pc.if_else(pc.equal(speakers, ""), None, speakers)
-    named = pa.table({"code": code, "recording": recordings, "speaker": speakers})
-    firsts = named.group_by("code").aggregate([("speaker", "min"), ("recording", "min")])
-    firsts = firsts.sort_by("code")
-    speaker = pc.binary_join_element_wise("speaker", firsts["speaker_min"], " ")
-    recording = pc.binary_join_element_wise("recording", firsts["recording_min"], " ")
-    return Groups(code, pc.coalesce(speaker, recording), by_speaker)
+    names = pc.binary_join_element_wise("recording", _first_names(code, recordings), " ")
+    if voices is not None:
+        # A speaker without a name is nobody.
+        speakers = pc.if_else(pc.equal(voices.names, ""), None, voices.names)
+        every_code = pa.array(np.concatenate([code, code[voices.rows]]))
+        every_name = pa.concat_arrays([pa.nulls(len(code), pa.string()), speakers])
+        firsts = _first_names(every_code, every_name)
+        names = pc.coalesce(pc.binary_join_element_wise("speaker", firsts, " "), names)
+    return Groups(code, names, voices is not None)
+
+
+def _first_names(code: np.ndarray | pa.Array, names: Strings) -> pa.ChunkedArray:
+    """The first name of each code, by the codes."""
+    table = pa.table({"code": code, "name": names})
+    return table.group_by("code").aggregate([("name", "min")]).sort_by("code")["name_min"]
 
 
 def is_decided(source_splits: Strings) -> bool:

@@ -25,7 +25,7 @@ import pyarrow.parquet as pq
 
 from khmer_aligned.alignment.thresholds import Thresholds
 from khmer_aligned.dataset.config import BuildConfig
-from khmer_aligned.dataset.report import LagReport
+from khmer_aligned.dataset.report import LagReport, TextReport
 from khmer_aligned.errors import UserError
 from khmer_aligned.files import write_whole
 from khmer_aligned.recordings.builder import open_recordings
@@ -89,7 +89,7 @@ class Plan:
 
     identity: what decides its result, as build.json records it: the source, the configuration
     with pinned models, the versions. key: a hash of the identity. increment: how many plans with
-    outcomes there were before. shards: names; a recording's number of its shard is a place here.
+    outcomes there were before. texts: those that are of several recordings. shards: names; a recording's number of its shard is a place here.
     """
 
     state: State
@@ -100,6 +100,7 @@ class Plan:
     key: str
     increment: int
     lag: LagReport
+    texts: dict[str, TextReport]
     shards: tuple[str, ...] = ()
 
     @property
@@ -151,6 +152,7 @@ class Plan:
             "kind": self.kind,
             "increment": self.increment,
             "lag": self.lag,
+            "texts": self.texts,
             "shards": self.shards,
         }
         config = self.config
@@ -178,6 +180,7 @@ def read_plan(out: Path) -> Plan | None:
         record["key"],
         record["increment"],
         record["lag"],
+        record["texts"],
         tuple(record["shards"]),
     )
 

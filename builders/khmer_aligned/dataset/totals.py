@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +17,7 @@ from khmer_aligned.dataset.report import UNITS, DifferingLag, Tally
 from khmer_aligned.dataset.split import HELD_OUT
 from khmer_aligned.dataset.state import Plan
 from khmer_aligned.dataset.twins import Fingerprints
+from khmer_aligned.schema import Rejection
 
 # Why a clip of train is rejected, by the split that has its sentence.
 REASONS = {name: f"the same sentence is in {name}" for name in HELD_OUT}
@@ -76,7 +76,7 @@ def read_sizes(plan: Plan, shards: Sequence[PlannedShard], count: int) -> Sizes:
         lists = read_clip_lists(file, "clip_samples")
         offsets = lists.offsets.to_numpy()
         ends = np.concatenate(([0], np.cumsum(lists.values.to_numpy())))
-        recording[shard.rows] = table["samples"].to_numpy()
+        recording[shard.rows] = pc.fill_null(table["samples"], 0).to_numpy()
         clips[shard.rows] = np.diff(offsets)[shard.place]
         in_clips[shard.rows] = np.diff(ends[offsets])[shard.place]
         fingerprints = [read_fingerprint(data or b"") for data in table["fingerprint"].to_pylist()]
@@ -98,7 +98,7 @@ def tally_shard(plan: Plan, shard: PlannedShard, dropped: Sequence[DroppedClip])
     ]
     counts = {
         "clips": len(texts),
-        "recordings": len(table),
+        "recordings": len(table) - table["samples"].null_count,
         "unread": pc.sum(pc.equal(table["samples"], 0)).as_py() or 0,
         "clip_samples": pc.sum(_flat(table["clip_samples"])).as_py() or 0,
         "clip_characters": pc.sum(pc.utf8_length(texts)).as_py() or 0,
@@ -110,8 +110,8 @@ def tally_shard(plan: Plan, shard: PlannedShard, dropped: Sequence[DroppedClip])
         columns = ["id", "recording", "start", "end"]
         clips = pq.read_table(plan.state.clips(shard.name), columns=columns)
         raw, samples = _flat(every["clip_texts"]), _flat(every["clip_samples"])
-        for row in _rejections_of(dropped, clips, raw):
-            lines.append(json.dumps(row, ensure_ascii=False))
+        for rejection in _rejections_of(dropped, clips, every):
+            lines.append(json.dumps(rejection.as_row(), ensure_ascii=False))
         moved = {
             "samples": sum(samples[clip.index].as_py() for clip in dropped),
             "characters": sum(len(raw[clip.index].as_py()) for clip in dropped),
@@ -124,26 +124,33 @@ def tally_shard(plan: Plan, shard: PlannedShard, dropped: Sequence[DroppedClip])
 
 
 def _rejections_of(
-    dropped: Sequence[DroppedClip], clips: pa.Table, raw_texts: pa.Array
-) -> Iterator[dict[str, Any]]:
-    """The lines of rejected.jsonl of clips that are taken out of train.
+    dropped: Sequence[DroppedClip], clips: pa.Table, outcomes: pa.Table
+) -> Iterator[Rejection]:
+    """The rejections of clips that are taken out of train.
 
-    clips: id, recording, start and end of all of a shard; raw_texts: of the same.
+    clips: id, recording, start and end of all of a shard; outcomes: of its recordings.
     """
+    texts, firsts = _flat(outcomes["clip_texts"]), _flat(outcomes["clip_firsts"])
+    counts = pc.list_value_length(outcomes["clip_texts"]).to_numpy()
+    recording = np.repeat(np.arange(len(outcomes)), counts)
     for clip in dropped:
         row = clips.slice(clip.index, 1).to_pylist()[0]
-        yield {
-            "recording": row["recording"],
-            "start": round(row["start"], 4),
-            "end": round(row["end"], 4),
-            "text": raw_texts[clip.index].as_py(),
-            "reason": REASONS[clip.split],
-            "figures": {
+        text, first = texts[clip.index].as_py(), firsts[clip.index].as_py()
+        yield Rejection(
+            recording=row["recording"],
+            id=row["id"].rpartition("-")[0],
+            path=outcomes["path"][int(recording[clip.index])].as_py(),
+            start=round(row["start"], 4),
+            end=round(row["end"], 4),
+            text=text,
+            span=(first, first + len(text)),
+            reason=REASONS[clip.split],
+            figures={
                 "clip": row["id"],
                 "held_out": clip.held_out,
                 "similarity": clip.similarity,
             },
-        }
+        )
 
 
 def _flat(lists: pa.ChunkedArray) -> pa.Array:

@@ -63,6 +63,7 @@ class Recordings(datasets.GeneratorBasedBuilder):
             row["cues"] = [asdict(cue) for cue in recording.cues]
             row["corrections"] = [asdict(item) for item in recording.corrections]
             row["stale"] = list(recording.stale)
+            row["text_file"] = None if recording.text_file is None else str(recording.text_file)
             audio = recording.audio
             if isinstance(audio, bytes):
                 row["audio"] = {"bytes": audio, "path": None}

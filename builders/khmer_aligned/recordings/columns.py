@@ -10,6 +10,7 @@ from khmer_aligned.schema import SPLITS
 # Of each, the first that is there.
 FILE_COLUMNS = ("file_name", "path")
 TEXT_COLUMNS = ("transcription", "sentence", "text")
+TEXT_FILE_COLUMNS = ("text_file", "transcript_file", "text_path", "transcript_path")
 SPEAKER_COLUMNS = ("speaker", "speaker_id", "client_id")
 LICENCE_COLUMNS = ("licence", "license")
 SOURCE_COLUMNS = ("source",)

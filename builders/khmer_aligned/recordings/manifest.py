@@ -1,13 +1,16 @@
 """A folder with a table of its recordings: metadata.csv, metadata.tsv or metadata.jsonl.
 
-Columns: file_name; transcription, sentence or text; optional speaker (speaker_id, client_id),
-split, start, end, licence and source. A table in the folder itself stands for all of it, else each
-folder below may have one of its own, as in `train/metadata.csv`.
+Columns: file_name; transcription, sentence or text, or a file with it in text_file; optional
+speaker (speaker_id, client_id), split, start, end, licence and source. A text_file that several
+rows name is a text of which each recording speaks a passage, which is found later. A table in the
+folder itself stands for all of it, else each folder below may have one of its own, as in
+`train/metadata.csv`.
 """
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,15 +25,17 @@ from khmer_aligned.recordings.columns import (
     SOURCE_COLUMNS,
     SPLIT_NAMES,
     TEXT_COLUMNS,
+    TEXT_FILE_COLUMNS,
     speaker_of,
     stated,
     unused,
 )
 from khmer_aligned.recordings.tables import OVERFLOW, Row, read_rows
+from khmer_aligned.recordings.transcripts import PARSERS, read_transcript
 from khmer_aligned.schema import SPLITS, Problem, Recording
 
 MANIFESTS = ("metadata.csv", "metadata.tsv", "metadata.jsonl")
-ENDINGS = MANIFESTS  # of the files that it reads beside audio
+ENDINGS = (*MANIFESTS, *PARSERS)  # of the files that it reads beside audio
 
 _LONGEST = 1e7  # seconds; no recording is longer
 
@@ -47,14 +52,19 @@ def read(name: str) -> Iterator[Recording]:
     named: set[Path] = set()
     for manifest in _manifests(root):
         folder.check_inside(manifest, root)
-        table = _Table(root, manifest)
-        for number, row in read_rows(manifest):
+        rows = list(read_rows(manifest))
+        files = Counter(name for _, row in rows if (name := stated(row, TEXT_FILE_COLUMNS)))
+        table = _Table(root, manifest, files)
+        for number, row in rows:
             columns.update(str(column) for column in row if column != OVERFLOW)
             recording = table.recording(number, row)
             if isinstance(recording.audio, Path):
                 named.add(recording.audio)
             yield recording
-    if names := unused(columns, (*FILE_COLUMNS, "split", "start", "end")):
+        for name, count in files.items():
+            if count > 1:
+                note(f"{name}: which passage each of {count} rows speaks is found in their audio")
+    if names := unused(columns, (*FILE_COLUMNS, *TEXT_FILE_COLUMNS, "split", "start", "end")):
         note(f"{name}: columns that are not used: {', '.join(names)}")
     for path in folder.walk(root):
         if folder.is_audio(path) and path not in named:
@@ -77,10 +87,14 @@ def _manifests(root: Path) -> list[Path]:
 
 @dataclass(frozen=True)
 class _Table:
-    """One manifest, whose rows name files in its own folder."""
+    """One manifest, whose rows name files in its own folder.
+
+    text_files: how many rows name each file of a text
+    """
 
     root: Path
     path: Path
+    text_files: Counter[str]
 
     def recording(self, number: int, row: Row) -> Recording:
         """The recording of the row at a line; what is wrong with the row is its problem."""
@@ -96,7 +110,9 @@ class _Table:
             )
             if speaker := speaker_of(row):
                 recording = replace(recording, speaker=_string(speaker, "speaker"))
-            _check_text(row)
+            if name := stated(row, TEXT_FILE_COLUMNS):
+                recording = self._with_text_file(recording, name)
+            _check_text(row, recording)
             return _with_stretch(recording, row)
         except UserError as error:
             problem = Problem(error.category)
@@ -106,17 +122,9 @@ class _Table:
         file_name = next((row[column] for column in FILE_COLUMNS if row.get(column)), None)
         if file_name is None:
             raise _bad_row(f"no file name (column {' or '.join(FILE_COLUMNS)})")
-        path = self.path.parent / _string(str(file_name), "file name")
-        if not folder.is_inside(path, self.root):
-            message = f"{path.name}: the name leaves the folder"
-            raise UserError(message, category=Problem.OUTSIDE)
-        try:
-            if not path.is_file():
-                raise UserError(f"{path.name}: no such audio file", category=Problem.NO_AUDIO)
-            # `..`, a link or an absolute name: the recording is called by its place in the folder.
-            path = self.root / path.resolve().relative_to(self.root.resolve())
-        except (OSError, ValueError) as error:
-            raise _bad_row("no file can have this name") from error
+        path = self._path(str(file_name), "file name")
+        if not path.is_file():
+            raise UserError(f"{path.name}: no such audio file", category=Problem.NO_AUDIO)
         id = folder.name_of(path, self.root)
         return replace(
             recording,
@@ -127,10 +135,33 @@ class _Table:
             split=folder.split_of(self.path, self.root),
         )
 
+    def _with_text_file(self, recording: Recording, name: str) -> Recording:
+        """A recording whose text is in a file: all of it, or a passage where other rows name it."""
+        path = self._path(name, "name of the text's file")
+        if self.text_files[name] > 1 and path.is_file():
+            return replace(recording, text_file=path)
+        transcript = read_transcript(path)
+        return replace(recording, text=transcript.text, cues=transcript.cues)
 
-def _check_text(row: Row) -> None:
+    def _path(self, name: str, what: str) -> Path:
+        """The file that a row names by a path in its folder: `..`, links and absolute names are
+        followed, so that the file is called by its place in the folder."""
+        path = self.path.parent / _string(name, what)
+        if not folder.is_inside(path, self.root):
+            message = f"{path.name}: the name leaves the folder"
+            raise UserError(message, category=Problem.OUTSIDE)
+        try:
+            path.is_file()  # a name that is too long, or holds a null character
+            return self.root / path.resolve().relative_to(self.root.resolve())
+        except (OSError, ValueError) as error:
+            raise _bad_row("no file can have this name") from error
+
+
+def _check_text(row: Row, recording: Recording) -> None:
     if row.get(OVERFLOW):
         raise _bad_row("more fields than the header; put quotes around a text with separators")
+    if recording.text_file or stated(row, TEXT_FILE_COLUMNS):
+        return
     text = next((row[column] for column in TEXT_COLUMNS if row.get(column) is not None), None)
     if text is None:
         message = f"no text (column {', '.join(TEXT_COLUMNS)})"

@@ -1,10 +1,14 @@
 """A folder of audio files, each with its transcript beside it: `a.wav` and `a.txt`.
 
-Folders in it may be splits (`train/`, `test/`) and, below these, speakers.
+Folders in it may be splits (`train/`, `test/`) and, below these, speakers. Where one text of a
+folder has the name of no audio file, each audio file there without a transcript speaks a passage of
+it, which is found later.
 """
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +22,7 @@ from khmer_aligned.schema import Problem, Recording
 ENDINGS = tuple(PARSERS)  # of the files that it reads beside audio
 
 _ORPHANS = (".txt", ".srt", ".vtt", ".lrc", ".textgrid", ".eaf")  # any program writes .json
+_KHMER = re.compile("[\u1780-\u17a2]")
 _LANGUAGE = ".km"  # what is fetched with a video is called `a.km.vtt`
 
 
@@ -36,12 +41,17 @@ def read(name: str) -> Iterator[Recording]:
         note(f"{name}: a folder for each speaker: {len(set(speakers.values()))} speakers")
     transcripts = _Transcripts(root, files)
     audio_of: dict[Path, Path] = {}
+    readers: Counter[Path] = Counter()
     for path in audio_files:
         id, where = folder.name_of(path, root), path.relative_to(root).as_posix()
         split, speaker = folder.split_of(path, root), speakers.get(path)
         recording = Recording(id, id, path, "", where, speaker, split)
         transcript = transcripts.of(path)
-        if transcript is None:
+        if transcript is None and (text_file := transcripts.whole_text_of(path)):
+            audio_of.setdefault(text_file, path)
+            readers[text_file] += 1
+            yield _with_whole_text(recording, text_file, root)
+        elif transcript is None:
             detail = f"no transcript: {path.with_suffix('.txt').name} is missing"
             yield replace(recording, problem=Problem.NO_TRANSCRIPT, detail=detail)
         elif transcript in audio_of:
@@ -50,6 +60,9 @@ def read(name: str) -> Iterator[Recording]:
         else:
             audio_of[transcript] = path
             yield _with_text(recording, transcript, root)
+    for text_file, count in readers.items():
+        where = text_file.relative_to(root).as_posix()
+        note(f"{where}: which passage each of {count} recordings speaks is found in their audio")
     for transcript in transcripts.unused(audio_of):
         id, where = folder.name_of(transcript, root), transcript.relative_to(root).as_posix()
         recording = _with_text(Recording(id, id, None, "", where), transcript, root)
@@ -71,6 +84,12 @@ class _Transcripts:
                 self._by_stem.setdefault(_stem(path), []).append(path)
         for paths in self._by_stem.values():
             paths.sort(key=lambda path: (order.index(path.suffix.lower()), path))
+        stems = {path.with_suffix("") for path in files if folder.is_audio(path)}
+        self._khmer: dict[Path, bool] = {}
+        self._unmatched: dict[Path, list[Path]] = {}  # by the folder
+        for path in files:
+            if path.suffix.lower() in _ORPHANS and _stem(path) not in stems:
+                self._unmatched.setdefault(path.parent, []).append(path)
 
     def of(self, audio: Path) -> Path | None:
         """The transcript of an audio file: the first of its name in the order of PARSERS."""
@@ -79,6 +98,27 @@ class _Transcripts:
             where = audio.relative_to(self._root).as_posix()
             note(f"{where}: {found[0].name} is read, not {', '.join(p.name for p in found[1:])}")
         return found[0] if found else None
+
+    def whole_text_of(self, audio: Path) -> Path | None:
+        """The text of which an audio file speaks a passage: the only one that has the name of no
+        audio file, in its folder or the nearest one above."""
+        for parent in audio.parents:
+            if texts := self._unmatched.get(parent):
+                return texts[0] if len(texts) == 1 and self._holds_khmer(texts[0]) else None
+            if parent == self._root:
+                return None
+        return None
+
+    def _holds_khmer(self, transcript: Path) -> bool:
+        """Whether a file holds some Khmer, as a README beside recordings does not; of one that
+        cannot be read the recordings say so."""
+        if transcript not in self._khmer:
+            try:
+                text = read_transcript(transcript).text
+                self._khmer[transcript] = _KHMER.search(text) is not None
+            except UserError:
+                self._khmer[transcript] = True
+        return self._khmer[transcript]
 
     def unused(self, used: dict[Path, Path]) -> list[Path]:
         """Transcripts of a name that no audio file has."""
@@ -93,6 +133,15 @@ class _Transcripts:
 def _stem(transcript: Path) -> Path:
     plain = transcript.with_suffix("")
     return plain.with_suffix("") if plain.suffix.lower() == _LANGUAGE else plain
+
+
+def _with_whole_text(recording: Recording, text_file: Path, root: Path) -> Recording:
+    """A recording that speaks a passage of a text."""
+    try:
+        folder.check_inside(text_file, root)
+    except UserError as error:
+        return replace(recording, problem=Problem.OUTSIDE, detail=str(error))
+    return replace(recording, text_file=text_file)
 
 
 def _with_text(recording: Recording, transcript: Path, root: Path) -> Recording:

@@ -135,7 +135,8 @@ def read(corpus: Corpus) -> Iterator[Recording]:
         audio = recording.audio
         if isinstance(audio, Path) and not folder.is_inside(audio, root):
             detail = f"{recording.path}: is a link that leaves the folder; put the file there"
-            recording = _with_problem(replace(recording, audio=None), Problem.OUTSIDE, detail)
+            recording = replace(recording, audio=None, text_file=None)
+            recording = _with_problem(recording, Problem.OUTSIDE, detail)
         elif audio is not None and (content := _sha256(audio, corpus.files)):
             name = name_of.setdefault(content, recording.recording)
             if name != recording.recording:

@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from khmer_aligned.text.turns import COLON, LINE_START, NAME, find_turns
+
 
 class OptionalPhrase(NamedTuple):
     """Characters [start, end) of a text that may not be spoken, and what they seem to be."""
@@ -22,6 +24,7 @@ class OptionalPhrase(NamedTuple):
     spoken: str = ""  # what stands in its place where it is left out
 
 
+_NAME = "a name before a colon"
 _KHMER = "\u1780-\u17d3\u17dd"
 _SENTENCE_END = frozenset("។៕?!…៖:;,")
 _MAX_HEADING = 60  # characters
@@ -39,8 +42,7 @@ _PHRASES: tuple[tuple[str, str], ...] = (
     ("a stage direction", r"\[[^\[\]\n]{1,100}\]|\([^()\n]{1,100}\)|\{[^{}\n]{1,100}\}"
                           r"|（[^（）\n]{1,100}）|♪[^♪\n]{0,100}♪|\*[^*\n]{1,60}\*"),
     ("a telephone number", r"(?<![\d០-៩])(?:\+|0|០)[\d០-៩](?:[ .-]?[\d០-៩]){7,11}(?![\d០-៩])"),
-    ("a name before a colon", rf"(?m:^)[ \t>-]*[{_KHMER}A-Za-z][^\n:៖។?!,]{{0,40}} ?[:៖]"
-                              r"(?=[ \t]*\S)(?![\d០-៩/])[ \t]*"),
+    (_NAME, rf"{LINE_START}{NAME}{COLON}(?=[ \t]*\S)[ \t]*"),
     ("a list number", r"(?m:^)[ \t]*[\d០-៩]{1,3}[.)](?![\d០-៩])[ \t]*(?=\S)"),
     ("a page number", r"(?m:^)[ \t]*(?:[-–—~*]+ ?)?(?:ទំព័រ(?:ទី)?[ :]*|[Pp]age )?[\d០-៩]{1,4}"
                       r"(?: ?/ ?[\d០-៩]{1,4})?(?: ?[-–—~*]+)?[ \t]*(?m:$)"),
@@ -62,7 +64,8 @@ _LETTER = re.compile(r"[^\W\d_]")
 def find_optional(canonical: str) -> list[OptionalPhrase]:
     """The optional phrases of a canonical text, in order; none overlaps another."""
     phrases: list[OptionalPhrase] = []
-    candidates = [*_inline(canonical), *_optional_lines(canonical)]
+    names = [OptionalPhrase(*turn[:2], _NAME) for turn in find_turns(canonical)]
+    candidates = [*_inline(canonical), *_optional_lines(canonical), *names]
     for phrase in sorted(candidates, key=lambda phrase: (phrase.start, -phrase.end)):
         if not phrases or phrase.start >= phrases[-1].end:
             phrases.append(phrase)

@@ -23,6 +23,7 @@ from khmer_aligned.text.numbers import (
 from khmer_aligned.text.symbols import (
     ABBREVIATIONS,
     CURRENCIES,
+    LATIN_LETTERS,
     OPERATORS,
     SIGNS,
     UNITS,
@@ -241,11 +242,17 @@ def read_currency_sign(match: re.Match[str]) -> list[Reading]:
 
 
 def read_abbreviation(match: re.Match[str]) -> list[Reading]:
-    """Dotted letters: by name where they have one, else letter by letter."""
+    """Dotted letters: by name where they have one, and letter by letter."""
     letters = re.sub("[. ]", "", match[0])
-    if letters in ABBREVIATIONS:
-        return list(ABBREVIATIONS[letters])
-    return [tuple(letters)] if len(letters) > 1 else []
+    spelled = [tuple(letters)] if len(letters) > 1 else []
+    return [*ABBREVIATIONS.get(letters, ()), *spelled]
+
+
+def read_latin_abbreviation(match: re.Match[str]) -> list[Reading]:
+    """Latin capitals: as a word, as in NATO, or by the names of their letters, as in UN."""
+    letters = re.sub("[. ]", "", match[0])
+    word = tuple(letters) if "." in match[0] else (letters,)
+    return [word, tuple(LATIN_LETTERS[letter] for letter in letters)]
 
 
 def follows(match: re.Match[str], word: str) -> bool:

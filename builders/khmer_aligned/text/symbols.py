@@ -133,6 +133,19 @@ SIGNS: dict[str, tuple[Reading, ...]] = {
     "។ល។": (("ល៉ៈ",), ("ជា", "ដើម"), ("ល",)),
 }
 
+# The names of Latin letters, as Khmer speakers say them.
+LATIN_LETTERS = dict(
+    zip(
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZ",
+        (
+            "អេ", "ប៊ី", "ស៊ី", "ឌី", "អ៊ី", "អេហ្វ", "ជី", "អេច", "អាយ", "ជេ", "ខេ", "អែល", "អឹម",
+            "អិន", "អូ", "ភី", "ឃ្យូ", "អារ", "អេស", "ធី", "យូ", "វី", "ដាប់ប៊លយូ", "អ៊ិច", "វ៉ាយ",
+            "ហ្សេត",
+        ),
+        strict=True,
+    )
+)  # fmt: skip
+
 # Letters without their dots -> readings. Other dotted letters are read one by one.
 ABBREVIATIONS: dict[str, tuple[Reading, ...]] = {
     "គស": (("គ្រិស្តសករាជ",),),

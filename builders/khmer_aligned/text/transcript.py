@@ -16,6 +16,7 @@ from khmer_aligned.text.numbers import Reading
 from khmer_aligned.text.optional import find_optional
 from khmer_aligned.text.romanize import romanize
 from khmer_aligned.text.spans import Edit, Span, TextWithSpans, rewrite
+from khmer_aligned.text.turns import find_turns, speaker_at
 from khmer_aligned.text.verbalize import Expression, find_expressions, join, verbalize
 from khmer_aligned.text.words import segment
 
@@ -70,6 +71,7 @@ class _Bounds(NamedTuple):
 class Transcript:
     """A text at every level, from the raw characters to the words that are aligned.
 
+    speakers: of each word, who speaks it, where the text is a dialogue.
     optional: the phrases that may be left out, of which the text holds words; the audio decides.
     omitted: those that are left out: neither words nor the written form have them.
 
@@ -83,6 +85,7 @@ class Transcript:
     canonical: str
     spoken: str
     words: tuple[SpokenWord, ...]
+    speakers: tuple[str | None, ...]
     ambiguities: tuple[Ambiguity, ...]
     optional: tuple[Unread, ...]
     omitted: tuple[Unread, ...]
@@ -130,6 +133,11 @@ class Transcript:
         shifted = [(first - start, last - start, text) for first, last, text in edits]
         rewritten = rewrite(self.canonical[start:end], shifted).text
         return _SPACES.sub(lambda match: "\n" if "\n" in match[0] else " ", rewritten).strip()
+
+    def speaker_of(self, i: int, j: int) -> str | None:
+        """Who speaks `words[i:j]`; None where nobody is named, or several speak."""
+        speakers = set(self.speakers[i:j])
+        return speakers.pop() if len(speakers) == 1 else None
 
     def spoken_text(self, i: int, j: int) -> str:
         """The spoken form of `words[i:j]`: an exact slice of the spoken text, stripped."""
@@ -230,6 +238,7 @@ class _Builder:
             canonical=self.canonical.text,
             spoken=self.spoken.text,
             words=spoken_words,
+            speakers=tuple(self._speakers(words)),
             ambiguities=tuple(self._ambiguities(words, spoken_words)),
             optional=tuple(self.optional),
             omitted=tuple(self.omitted),
@@ -259,6 +268,11 @@ class _Builder:
         for piece in segment(stretch):
             if piece.kind != "sign" or _is_symbol(stretch[piece.start]):
                 yield _Word(start + piece.start, start + piece.end, None)
+
+    def _speakers(self, words: list[_Word]) -> Iterator[str | None]:
+        turns = find_turns(self.canonical.text)
+        for word in words:
+            yield speaker_at(turns, self.spoken_on_canonical.spans[word.start][0])
 
     def _bounds(self, words: list[_Word]) -> _Bounds:
         canonical, spoken = [], []

@@ -19,7 +19,8 @@ from khmer_aligned.text.words import segment
 # Where an expression can start: digits and other numerals, signs, the dot of an abbreviation.
 _TRIGGER = re.compile(
     r"\d|[ៗ%‰$€฿£¥₫₩₭₹៛&№°+×÷=±≈/-]|។ល។|[\u1780-\u17a2]\.|US\$|N°"
-    r"|(?<![A-Za-z])[A-Z]{3}(?= ?[-+]?\d)"  # the code of a currency
+    r"|(?<![A-Za-z])[A-Z]{2,5}(?![A-Za-z])"  # an abbreviation, the code of a currency
+    r"|(?<![A-Za-z.])[A-Z]\.(?=[A-Z](?![A-Za-z]))"
     "|[\u00b2\u00b3\u00b9\u00bc-\u00be\u17f0-\u17f9\u19e0-\u19ff\u2070\u2074-\u2079\u2080-\u2089"
     "\u2150-\u2189\u2460-\u249b\u24ea-\u24ff\u2776-\u2793]"
 )
