@@ -17,10 +17,14 @@ def strings(values) -> pa.ChunkedArray:
     return pa.chunked_array([list(values)], pa.string())
 
 
+def lists(values) -> pa.ChunkedArray:
+    return pa.chunked_array([[[value] if value else [] for value in values]], pa.list_(pa.string()))
+
+
 def assign(groups, sizes, source_splits=None, seed=0, published=None) -> list[str]:
     """The split of each row; recordings of one group share a name."""
     found = split.find_groups(
-        strings(groups), strings([None] * len(groups)), strings([None] * len(groups))
+        strings(groups), lists([None] * len(groups)), strings([None] * len(groups))
     )
     if published is not None:
         published = np.array([SPLITS.index(p) if p else split.NO_SPLIT for p in published])
@@ -35,7 +39,7 @@ def assign(groups, sizes, source_splits=None, seed=0, published=None) -> list[st
 
 
 def find_groups(recordings, speakers, contents, **options) -> dict[str, str]:
-    found = split.find_groups(strings(recordings), strings(speakers), strings(contents), **options)
+    found = split.find_groups(strings(recordings), lists(speakers), strings(contents), **options)
     return {
         name: found.names[code].as_py() for name, code in zip(recordings, found.code, strict=True)
     }
@@ -94,7 +98,7 @@ def test_the_giant_speaker_stays_in_training():
 
 
 def test_recordings_without_clips_decide_nothing():
-    found = split.find_groups(strings("abcd"), strings([None] * 4), strings([None] * 4))
+    found = split.find_groups(strings("abcd"), lists([None] * 4), strings([None] * 4))
     sizes = np.array([5, 0, 5, 0])
     numbers = split.assign(found, sizes, strings([None] * 4))
     assert {SPLITS[n] for n, size in zip(numbers, sizes, strict=True) if size} == {"train", "test"}

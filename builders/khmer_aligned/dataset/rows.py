@@ -55,7 +55,7 @@ def write_rows(plan: Plan, recordings: datasets.Dataset, finished: list[str]) ->
     columns = {
         name: recordings.data.column(name) for name in ("id", "recording", "content", "split")
     }
-    columns["speakers"] = pa.array(_find_speakers(recordings), pa.list_(pa.string()))
+    columns["speakers"] = pa.array(list_speakers(recordings), pa.list_(pa.string()))
     problems = recordings.data.column("problem")
     unspoken = pc.equal(problems, str(Problem.UNSPOKEN_TEXT))
     columns["is_recording"] = pc.invert(pc.fill_null(unspoken, False))
@@ -96,7 +96,7 @@ def write_rows(plan: Plan, recordings: datasets.Dataset, finished: list[str]) ->
     return tuple(names[i] for i in used)
 
 
-def _find_speakers(recordings: datasets.Dataset) -> Iterator[list[str]]:
+def list_speakers(recordings: datasets.Dataset) -> Iterator[list[str]]:
     """The speakers of each recording: that of the source, else those of a dialogue."""
     for batch in recordings.data.select(["speaker", "text"]).to_batches(max_chunksize=10_000):
         for row in batch.to_pylist():

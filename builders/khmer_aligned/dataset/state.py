@@ -89,7 +89,8 @@ class Plan:
 
     identity: what decides its result, as build.json records it: the source, the configuration
     with pinned models, the versions. key: a hash of the identity. increment: how many plans with
-    outcomes there were before. texts: those that are of several recordings. shards: names; a recording's number of its shard is a place here.
+    outcomes there were before. texts: those that are of several recordings. shards: names; a
+    recording's number of its shard is a place here.
     """
 
     state: State
