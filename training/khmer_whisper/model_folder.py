@@ -11,6 +11,7 @@ import torch
 from khmer_aligned.files import write_whole
 from khmer_aligned.hub.resolve import resolve
 from khmer_whisper import decode
+from khmer_whisper.attention.heads import HeadChoice
 from khmer_whisper.card import write_card
 from khmer_whisper.config import Config
 from khmer_whisper.evaluation import (
@@ -34,12 +35,20 @@ class Trained:
 
 
 def write_model_folder(
-    folder: Path, inputs: Inputs, trained: Trained, comparison: Comparison
+    folder: Path,
+    inputs: Inputs,
+    trained: Trained,
+    comparison: Comparison,
+    choice: HeadChoice | None,
 ) -> None:
-    """Write a folder in the layout of a Hub repository. The card is made of the other files."""
+    """Write a folder in the layout of a Hub repository. The card is made of the other files.
+
+    choice: of the heads that time words, None where they are the base's
+    """
     clip_seconds = inputs.clips.parts[0].fitting.clip_seconds
     replace(trained.whisper, clip_seconds=clip_seconds).save(folder)
-    write_metrics(folder, _metrics(inputs, comparison))
+    word_times = choice.as_dict() if choice else None
+    write_metrics(folder, _metrics(inputs, comparison) | {"word_times": word_times})
     rows = [
         row | {"base": before.hypothesis}
         for row, before in zip(comparison.tuned.rows(), comparison.base.predictions, strict=True)

@@ -14,11 +14,13 @@ import torch
 import transformers
 from accelerate import PartialState
 from tqdm import tqdm
+from transformers import GenerationConfig
 
 from khmer_aligned.errors import UserError
 from khmer_aligned.files import write_whole
 from khmer_whisper import decode, metrics
 from khmer_whisper import model as models
+from khmer_whisper.attention.heads import HeadChoice, choose_heads
 from khmer_whisper.checkpoints import (
     BASE_PREDICTIONS,
     ROWS,
@@ -81,7 +83,8 @@ def train(config: Config, out: Path, expected: Mapping[str, Any] | None = None) 
         )
         comparison = compare(base, tuned, extended)
         if state.is_main_process:
-            write_model_folder(out, inputs, trained, comparison)
+            choice = _choose_heads(trained.whisper, inputs)
+            write_model_folder(out, inputs, trained, comparison, choice)
     if state.is_main_process:
         shutil.rmtree(checkpoints)
     state.wait_for_everyone()
@@ -170,6 +173,17 @@ def _train_once(whisper: Whisper, config: Config, inputs: Inputs, checkpoints: P
         _keep_base(whisper, config)
         return Trained(whisper, steps, best_step=0)
     return Trained(whisper, steps, trainer.state.best_global_step or steps)
+
+
+def _choose_heads(whisper: Whisper, inputs: Inputs) -> HeadChoice | None:
+    """Give the tuned model the heads that time its words best; None without word times."""
+    rows = inputs.splits.get("validation") or inputs.splits.get("train")
+    choice = choose_heads(whisper, rows) if rows is not None else None
+    if choice is not None:
+        settings = whisper.model.generation_config.to_dict()
+        heads = [list(head) for head in choice.heads]
+        whisper.model.generation_config = GenerationConfig(**settings | {"alignment_heads": heads})
+    return choice
 
 
 def _score_untuned(trainer: WhisperTrainer, checkpoints: Path) -> float | None:

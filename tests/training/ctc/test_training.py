@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,10 +18,14 @@ from khmer_aligned.alignment.align import align
 from khmer_aligned.errors import UserError
 from khmer_aligned.schema import SAMPLE_RATE
 from khmer_aligned.text import Transcript
+from khmer_whisper import model as models
 from khmer_whisper.checkpoints import last_checkpoint
 from khmer_whisper.ctc import trainer
 from khmer_whisper.ctc.config import CtcConfig
 from khmer_whisper.ctc.training import train_aligner
+from khmer_whisper.transcription.torch_engine import TorchEngine
+from khmer_whisper.transcription.word_times import choose_time_words
+from khmer_whisper.transcription.words import AlignWords
 
 from ...hub.fixtures import SOURCES
 from ..conftest import WORD_SECONDS, close, random_words, sound
@@ -86,6 +91,26 @@ def test_minutes_are_aligned_over_all_seams_of_its_windows(result):
     assert [word.text for word in found.words] == words
     distances = np.abs(np.array([word.start for word in found.words]) - starts)
     assert np.mean(distances < WORD_SECONDS / 4) > 0.9
+
+
+@pytest.mark.slow
+def test_words_are_where_they_are_wherever_the_windows_begin(result, tiny_folder, tmp_path):
+    """Two minutes with the head in the model's own folder, and again behind seconds of silence."""
+    model = tmp_path / "model"
+    shutil.copytree(tiny_folder, model)
+    shutil.copytree(result.folder, model / "aligner")
+    time_words = choose_time_words(TorchEngine(models.load(str(model))))
+    assert isinstance(time_words, AlignWords)
+    assert time_words.lag == result.judgement.lag
+    words = [word for i in range(200) for word in random_words(i)][:300]
+    waveform = np.concatenate([sound([word], seed=i) for i, word in enumerate(words)])
+    silence = np.zeros(round(0.74 * SAMPLE_RATE), np.float32)  # no part of a window of 2 s
+    text = " ".join(words)
+    first, second = time_words([waveform, np.concatenate([silence, waveform])], [text, text])
+    assert [word.text for word in first] == [word.text for word in second] == words
+    moved = np.array([word.start for word in second]) - [word.start for word in first]
+    frame = time_words.aligner.stride / SAMPLE_RATE
+    assert np.mean(np.abs(moved - 0.74) <= frame + 1e-6) > 0.85
 
 
 @pytest.mark.slow

@@ -6,6 +6,7 @@ import click
 
 from khmer_aligned.console import Console
 from khmer_whisper.cli.publishing import demo, push_model, reproduce
+from khmer_whisper.cli.serving import serve
 from khmer_whisper.cli.training import extend, train, train_aligner
 from khmer_whisper.cli.transcribing import transcribe
 from khmer_whisper.cli.using import evaluate, export
@@ -24,6 +25,7 @@ for command in (
     train,
     evaluate,
     transcribe,
+    serve,
     export,
     extend,
     train_aligner,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,7 +11,11 @@ from khmer_aligned.console import ConsoleCommand
 from khmer_aligned.errors import UserError
 from khmer_whisper.cli.quiet import quiet
 
+if TYPE_CHECKING:
+    from khmer_whisper.exports.formats import Format
+
 QUANTIZATIONS = ("float32", "float16", "bfloat16", "int8")
+ENGINE_FORMATS = ("ctranslate2", "ggml")
 
 
 @click.command(cls=ConsoleCommand)
@@ -81,13 +86,20 @@ def evaluate(
 @click.command(cls=ConsoleCommand)
 @click.argument("model")
 @click.argument("out", type=click.Path(path_type=Path))
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(ENGINE_FORMATS),
+    default="ctranslate2",
+    show_default=True,
+    help="ctranslate2 for faster-whisper, ggml for whisper.cpp.",
+)
 @click.option("--dataset", help="Compare on its test split; by default the model's own dataset's.")
 @click.option(
     "--quantization",
     type=click.Choice(QUANTIZATIONS),
-    default="float32",
-    show_default=True,
-    help="How the weights are stored: smaller, faster and less exact than float32.",
+    help="How the weights are stored: smaller, faster and less exact than float32.  "
+    "[default: float32; float16 for ggml, which has no other]",
 )
 @click.option("--clips", type=click.IntRange(1), help="Compare on the first of them only.")
 @click.option(
@@ -101,23 +113,32 @@ def evaluate(
 def export(
     model: str,
     out: Path,
+    form: Format,
     dataset: str | None,
-    quantization: str,
+    quantization: str | None,
     clips: int | None,
     batch_size: int,
 ) -> None:
-    """Write MODEL for CTranslate2 (faster-whisper) into the folder OUT.
+    """Write MODEL for CTranslate2 (faster-whisper) or whisper.cpp into the folder OUT.
 
     Both models are decoded and compared; an export whose texts differ is not written. Needs
-    khmer-aligned[ctranslate2].
+    khmer-aligned[ctranslate2], for ggml pywhispercpp.
     """
-    from khmer_whisper import export as exporting
+    from khmer_whisper import exports
     from khmer_whisper.evaluation import format_scores
 
-    result = exporting.export(
-        model, out, dataset, quantization=quantization, clips=clips, batch_size=batch_size
+    result = exports.export(
+        model,
+        out,
+        dataset,
+        form=form,
+        quantization=quantization,
+        clips=clips,
+        batch_size=batch_size,
     )
     scores = {"original": result.original.scores, "export": result.exported.scores}
     click.echo(format_scores(result.split, scores))
     click.echo(f"{result.same} of {len(result.original.predictions)} clips are the same text")
+    for note in result.notes:
+        click.echo(note)
     click.echo(f"\nModel folder: {out}")

@@ -45,7 +45,8 @@ class CTranslate2Engine:
             raise UserError(
                 f"{folder} needs CTranslate2: install khmer-aligned[ctranslate2]"
             ) from error
-        self._library: Any = ctranslate2
+        self.library: Any = ctranslate2
+        self.folder = folder
         kind, _, index = (device or _default_device(ctranslate2)).partition(":")
         try:
             self.model: Any = ctranslate2.models.Whisper(
@@ -77,7 +78,7 @@ class CTranslate2Engine:
         features = log_mel(stack(waveforms, self.extractor), self.extractor)
         room = self.positions - len(prompt)
         results = self.model.generate(
-            self._library.StorageView.from_array(features.numpy()),
+            self.library.StorageView.from_array(features.numpy()),
             [list(prompt)] * len(waveforms),
             beam_size=beams if temperature == 0 else 1,
             sampling_topk=1 if temperature == 0 else 0,
