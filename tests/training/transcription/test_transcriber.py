@@ -117,7 +117,6 @@ def test_language_and_prompt_reach_the_decoder(scripted):
     [
         (Options(language="xx"), r"no <\|xx\|>"),
         (Options(initial_prompt="ទឹក" * 400), "give at most half"),
-        (Options(word_times=True), "give --aligner"),
     ],
 )
 def test_what_cannot_be_done_is_said_before_the_file_is_read(scripted, options, complaint):

@@ -23,6 +23,7 @@ from khmer_whisper.transcription.options import Options
 from khmer_whisper.transcription.segments import Segment, Transcription
 from khmer_whisper.transcription.torch_engine import TorchEngine
 from khmer_whisper.transcription.windows import Window, cut_windows
+from khmer_whisper.transcription.word_times import choose_time_words
 from khmer_whisper.transcription.words import TimeWords
 
 Audio = str | PathLike[str] | np.ndarray
@@ -36,7 +37,8 @@ class Transcriber:
     model: a Whisper that was loaded, a Hub id or a folder; a folder that `export` has written for
     CTranslate2 is read with it. engine: transformers or ctranslate2, to be sure which one runs.
     device: cpu, cuda or cuda:N; by default the GPU, if there is one. compute_type: by default the
-    best that the engine has on the device. Threads have to take turns.
+    best that the engine has on the device. time_words: by default the best way there is for the
+    model. Threads have to take turns.
 
     Raises UserError where the model cannot be loaded.
     """
@@ -59,8 +61,7 @@ class Transcriber:
         Speech is found first, cut at its pauses into windows no longer than the clips that the
         model was tuned on, and decoded in batches; nothing is written where nobody speaks. Memory
         does not grow with the length of a file. Raises UserError, at the latest when the segments
-        are read, for a file that cannot be read, for a language that the model does not have, and
-        for word times without a way to find them.
+        are read, for a file that cannot be read, and for a language that the model does not have.
         """
         options = options or Options()
         prompt = self.engine.labeller.prompt(options.language, options.initial_prompt)
@@ -70,7 +71,7 @@ class Transcriber:
                 "positions: give at most half of them"
             )
         if options.word_times and self.time_words is None:
-            raise UserError("word times need an aligner: give --aligner")
+            self.time_words = choose_time_words(self.engine)
         return SegmentStream(self, audio, options, prompt)
 
 
