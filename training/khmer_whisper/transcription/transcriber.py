@@ -28,6 +28,7 @@ from khmer_whisper.transcription.words import TimeWords
 
 Audio = str | PathLike[str] | np.ndarray
 
+MARGIN = 0.1  # seconds by which a word may begin before the speech that was detected
 SHORTEST = 0.1  # seconds; nothing shorter holds a word
 
 
@@ -130,7 +131,7 @@ class SegmentStream(Iterator[Segment]):
                 [windows[i].samples for i in spoken], [results[i][0].text for i in spoken]
             )
             for i, its_words in zip(spoken, timed, strict=True):
-                words[i] = its_words and [_shift(word, windows[i].start) for word in its_words]
+                words[i] = its_words and [_place(word, windows[i]) for word in its_words]
         return [
             _make_segment(windows[i], *results[i], words[i]) if i in spoken else None
             for i in range(len(windows))
@@ -241,5 +242,10 @@ def _make_segment(
     )
 
 
-def _shift(word: Word, seconds: float) -> Word:
-    return Word(word.text, word.start + seconds, word.end + seconds, word.score)
+def _place(word: Word, window: Window) -> Word:
+    """A word of a window in the recording's time, at most MARGIN outside of the window's speech."""
+    first, last = window.speech[0].start - MARGIN, window.speech[-1].end + MARGIN
+    start, end = (
+        round(min(max(time + window.start, first), last), 3) for time in (word.start, word.end)
+    )
+    return Word(word.text, start, end, word.score)
