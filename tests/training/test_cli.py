@@ -201,7 +201,9 @@ def test_a_pushed_model_loads_by_its_name(trained, dataset, hub, tmp_path):
     assert "model.safetensors" in files
     assert not any("checkpoints" in name for name in files)
     card = hub.read("model", "org/whisper-sounds", "README.md").decode()
-    assert '"automatic-speech-recognition", "org/whisper-sounds", chunk_length_s=2' in card
+    assert (
+        'pipeline("automatic-speech-recognition", "org/whisper-sounds", chunk_length_s=2)' in card
+    )
     assert "org/whisper-khmer" not in card
     assert "license: mit" in card and "# Sounds\n" in card
     assert "khmer-whisper reproduce org/whisper-sounds --dataset sounds0" in card
