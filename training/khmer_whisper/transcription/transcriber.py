@@ -92,7 +92,8 @@ class SegmentStream(Iterator[Segment]):
         self._transcriber = transcriber
         self._options = options
         self._prompt = prompt
-        self._segments = self._transcribe(self._count(read_blocks(audio)))
+        where = str(audio) if self.name else "audio"
+        self._segments = self._transcribe(self._count(read_blocks(audio), where))
 
     def __next__(self) -> Segment:
         segment = next(self._segments)
@@ -104,13 +105,12 @@ class SegmentStream(Iterator[Segment]):
         segments = [*before, *self]
         return Transcription(self.name, self.duration, self.language, segments)
 
-    def _count(self, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    def _count(self, blocks: Iterable[np.ndarray], where: str) -> Iterator[np.ndarray]:
         for block in blocks:
             self.duration += len(block) / SAMPLE_RATE
             yield block
         if self.duration < SHORTEST:
-            name = self.name or "audio"
-            raise UserError(f"{name}: {1000 * self.duration:.0f} ms hold no word")
+            raise UserError(f"{where}: {1000 * self.duration:.0f} ms hold no word")
 
     def _transcribe(self, blocks: Iterable[np.ndarray]) -> Iterator[Segment]:
         windows = cut_windows(blocks, longest_stretch(self._transcriber.engine))
