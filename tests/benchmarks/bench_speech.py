@@ -3,7 +3,7 @@
     uv run --group benchmarks python tests/benchmarks/bench_speech.py detect DATA
     uv run --group benchmarks python tests/benchmarks/bench_speech.py write DATA MODEL
     uv run --group benchmarks python tests/benchmarks/bench_speech.py speed DATA MODEL EXPORT
-    uv run --group benchmarks python tests/benchmarks/bench_speech.py memory MODEL --hours 3
+    uv run --group benchmarks python tests/benchmarks/bench_speech.py memory DATA MODEL --hours 3
 
 DATA is as for bench_conditions.py. `detect`: ten minutes of two voices with silence, music, noise
 and applause between, in pink noise, by the level of the audio as this project did it before, by
@@ -203,26 +203,38 @@ def speed(data: Path, model: str, export: str, minutes: float) -> None:
             print(f"| {name} | {' '.join(str(error).split())} |", flush=True)
 
 
-def memory(model: str, hours: float) -> None:
-    """The highest memory of the process before and after hours of audio in one file."""
+def memory(data: Path, model: str, hours: float) -> None:
+    """The highest memory of the process before and after hours of speech in one file.
+
+    The decoder is left out: its memory does not depend on the length of the file.
+    """
     import tempfile
 
     import soundfile
 
+    from khmer_whisper.transcription.engine import Decoded
     from khmer_whisper.transcription.transcriber import Transcriber
 
     transcriber = Transcriber(model)
-    generator = np.random.default_rng(0)
+    waveform = mix(data, minutes=5).waveform
+    list(transcriber.transcribe(waveform[: 60 * SAMPLE_RATE]))
+
+    def skip(waveforms: list[np.ndarray], *_: object, **__: object) -> list[Decoded]:
+        return [Decoded("x", False, 0.0, 0.0)] * len(waveforms)
+
+    transcriber.engine.decode = skip  # type: ignore[method-assign, assignment]
     with tempfile.NamedTemporaryFile(suffix=".flac") as file:
         with soundfile.SoundFile(file.name, "w", SAMPLE_RATE, 1, "PCM_16") as sound:
-            for _ in range(int(hours * 60)):
-                sound.write(0.01 * generator.standard_normal(60 * SAMPLE_RATE))
-        list(transcriber.transcribe(np.zeros(SAMPLE_RATE, np.float32)))
+            for _ in range(round(hours * 12)):
+                sound.write(waveform)
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         stream = transcriber.transcribe(file.name)
         list(stream)
         after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"{stream.duration / 3600:.2f} h: {before:.0f} MB before, {after:.0f} MB at most")
+    print(
+        f"{stream.duration / 3600:.2f} h, {stream.count} segments: {before:.0f} MB before, "
+        f"{after:.0f} MB at most"
+    )
 
 
 def main() -> None:
@@ -238,6 +250,7 @@ def main() -> None:
             command.add_argument(argument, type=Path if argument == "data" else str)
         command.add_argument("--minutes", type=float, default=10.0)
     command = commands.add_parser("memory")
+    command.add_argument("data", type=Path)
     command.add_argument("model")
     command.add_argument("--hours", type=float, default=3.0)
     settings = vars(parser.parse_args())

@@ -111,6 +111,20 @@ def test_evaluate_writes_what_it_says(trained, dataset, tmp_path):
 
 
 @pytest.mark.slow
+def test_evaluate_scores_whole_recordings_too(trained, dataset, tmp_path):
+    recordings = tmp_path / "recordings"
+    recordings.mkdir()
+    soundfile.write(recordings / "a.flac", voice(8), 16_000)
+    (recordings / "a.txt").write_text("ឪពុករបស់ខ្ញុំជាកសិករ", encoding="utf-8")
+    done = run("evaluate", trained.folder, dataset, "--long", recordings, "-o", tmp_path / "out")
+    assert done.exit_code == 0, done.output
+    assert "1 whole recording of" in done.output
+    report = json.loads((tmp_path / "out/metrics.json").read_text(encoding="utf-8"))
+    assert report["whole_recordings"]["seconds"] == pytest.approx(8.0, abs=0.01)
+    assert (tmp_path / "out/long.jsonl").exists() and "model" in report["models"]
+
+
+@pytest.mark.slow
 def test_no_existing_file_is_overwritten(trained, dataset, tmp_path):
     scores = (trained.folder / "metrics.json").read_bytes()
     done = run("evaluate", trained.folder, dataset, "-o", trained.folder)
@@ -188,7 +202,9 @@ def test_a_pushed_model_loads_by_its_name(trained, dataset, hub, tmp_path):
     assert "model.safetensors" in files
     assert not any("checkpoints" in name for name in files)
     card = hub.read("model", "org/whisper-sounds", "README.md").decode()
-    assert 'pipeline("automatic-speech-recognition", "org/whisper-sounds")' in card
+    assert (
+        'pipeline("automatic-speech-recognition", "org/whisper-sounds", chunk_length_s=2)' in card
+    )
     assert "org/whisper-khmer" not in card
     assert "license: mit" in card and "# Sounds\n" in card
     assert "khmer-whisper reproduce org/whisper-sounds --dataset sounds0" in card

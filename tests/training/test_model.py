@@ -4,6 +4,7 @@ import json
 import shutil
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from transformers import pipeline
 
@@ -33,6 +34,12 @@ def test_pipeline_generate_and_the_reloaded_model_agree(trained, dataset):
         assert decode.recognize(whisper, [samples])[0].text == hypothesis
         text = pipe({"raw": samples, "sampling_rate": 16_000})["text"]
         assert text.strip() == hypothesis
+    # Past the model's window, in the way of the card.
+    pipe = pipeline(
+        "automatic-speech-recognition", str(trained.folder), chunk_length_s=2, device="cpu"
+    )
+    long = np.concatenate([waveform(row) for row in list(rows) * 2])
+    assert len(pipe({"raw": long, "sampling_rate": 16_000})["text"]) > 3 * len(hypothesis)
 
 
 @pytest.mark.parametrize(

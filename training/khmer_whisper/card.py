@@ -176,6 +176,7 @@ def _training_values(metrics: Table, training: Table, claims: Claims) -> Table:
         "hours": provenance["hours"],
         "clips": provenance["clips"],
         "clip_seconds": provenance["clip_seconds"],
+        "window": f"{provenance.get('window_seconds', 30):g}",
         "mixed": _mixed_lines(metrics, provenance),
         "languages": _languages(metrics),
         "recipe": RECIPES[training["tune"]],

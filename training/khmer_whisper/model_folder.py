@@ -124,6 +124,7 @@ def _provenance(inputs: Inputs, trained: Trained) -> dict[str, Any]:
     return first | {
         "mix": dict(zip(names, mixed, strict=True)),
         "clip_seconds": inputs.clips.parts[0].fitting.clip_seconds,
+        "window_seconds": inputs.whisper.seconds,
         "model_version": inputs.whisper.source.version,
         "steps": trained.steps,
         "best_step": trained.best_step,

@@ -39,7 +39,7 @@ from khmer_aligned.hub.resolve import stored_token
 # Where the cards show how the repository is used.
 _NAMED = re.compile(
     r'(?<=load_dataset\(")[^"]*(?="\))'
-    r'|(?<=pipeline\("automatic-speech-recognition", ")[^"]*(?="\))'
+    r'|(?<=pipeline\("automatic-speech-recognition", ")[^"]*(?="[,)])'
     r"|(?<=khmer-whisper transcribe )\S+"
     r"|(?<=khmer-whisper reproduce )\S+"
     r"|(?<=khmer-aligned reproduce )\S+"

@@ -117,7 +117,6 @@ def test_language_and_prompt_reach_the_decoder(scripted):
     [
         (Options(language="xx"), r"no <\|xx\|>"),
         (Options(initial_prompt="ទឹក" * 400), "give at most half"),
-        (Options(word_times=True), "give --aligner"),
     ],
 )
 def test_what_cannot_be_done_is_said_before_the_file_is_read(scripted, options, complaint):
@@ -128,13 +127,13 @@ def test_what_cannot_be_done_is_said_before_the_file_is_read(scripted, options, 
 def test_words_are_timed_from_the_start_of_the_recording(scripted):
     def time_words(waveforms, texts):
         assert len(waveforms) == len(texts) > 1
-        return [[Word(text, 0.25, 0.5, 0.9)] for text in texts]
+        return [[Word(text, 0.0, 0.5, 0.9)] for text in texts]
 
     transcriber = scripted(time_words=time_words)
     segments = list(transcriber.transcribe(voice(20), Options(word_times=True)))
-    for segment in segments[1:]:
-        assert segment.start <= segment.words[0].start < segment.start + 0.25
-    assert segments[0].words[0].start == pytest.approx(segments[0].start, abs=0.01)
+    for segment in segments:  # a word of the quiet before the speech is moved to it
+        assert segment.start - 0.101 <= segment.words[0].start <= segment.start
+        assert segment.words[0].end < segment.end
 
 
 def test_when_memory_runs_out_the_batch_is_halved(scripted):

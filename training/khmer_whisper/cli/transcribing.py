@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +40,10 @@ ENGINES = ("transformers", "ctranslate2")
     help="Write one file for each audio file into this folder instead of standard output.",
 )
 @options_of(Options)
-@click.option("--aligner", help="Time the words by this aligner: mms, or a CTC model.")
+@click.option(
+    "--aligner",
+    help="Time the words by this aligner: mms, or a CTC model; by default the model times them.",
+)
 @click.option(
     "--engine",
     type=click.Choice(ENGINES),
@@ -63,18 +67,18 @@ def transcribe(
 ) -> None:
     """Transcribe audio FILES of any length with MODEL, a Hub id, a folder or an export."""
     from khmer_whisper.transcription.transcriber import Transcriber
-    from khmer_whisper.transcription.words import AlignWords
+    from khmer_whisper.transcription.word_times import choose_time_words
 
     names = [f"{file.stem}.{form}" for file in files]
     _check_output(names, form, out)
+    if len(files) == 1 and not files[0].exists():  # before a model is loaded for it
+        raise UserError(f"{files[0]}: no such file")
     options = Options(**{name: value for name, value in typed.items() if value is not None})
     start_on(device)
-    transcriber = Transcriber(
-        model,
-        engine=engine,
-        compute_type=compute_type,
-        time_words=AlignWords(aligner) if aligner else None,
-    )
+    transcriber = Transcriber(model, engine=engine, compute_type=compute_type)
+    if aligner:
+        transcriber.time_words = choose_time_words(transcriber.engine, aligner)
+        options = replace(options, word_times=True)
     failed = 0
     for file, name in zip(files, names, strict=True):
         try:

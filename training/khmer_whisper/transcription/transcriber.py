@@ -23,10 +23,12 @@ from khmer_whisper.transcription.options import Options
 from khmer_whisper.transcription.segments import Segment, Transcription
 from khmer_whisper.transcription.torch_engine import TorchEngine
 from khmer_whisper.transcription.windows import Window, cut_windows
+from khmer_whisper.transcription.word_times import choose_time_words
 from khmer_whisper.transcription.words import TimeWords
 
 Audio = str | PathLike[str] | np.ndarray
 
+MARGIN = 0.1  # seconds by which a word may begin before the speech that was detected
 SHORTEST = 0.1  # seconds; nothing shorter holds a word
 
 
@@ -36,7 +38,8 @@ class Transcriber:
     model: a Whisper that was loaded, a Hub id or a folder; a folder that `export` has written for
     CTranslate2 is read with it. engine: transformers or ctranslate2, to be sure which one runs.
     device: cpu, cuda or cuda:N; by default the GPU, if there is one. compute_type: by default the
-    best that the engine has on the device. Threads have to take turns.
+    best that the engine has on the device. time_words: by default the best way there is for the
+    model. Threads have to take turns.
 
     Raises UserError where the model cannot be loaded.
     """
@@ -59,8 +62,7 @@ class Transcriber:
         Speech is found first, cut at its pauses into windows no longer than the clips that the
         model was tuned on, and decoded in batches; nothing is written where nobody speaks. Memory
         does not grow with the length of a file. Raises UserError, at the latest when the segments
-        are read, for a file that cannot be read, for a language that the model does not have, and
-        for word times without a way to find them.
+        are read, for a file that cannot be read, and for a language that the model does not have.
         """
         options = options or Options()
         prompt = self.engine.labeller.prompt(options.language, options.initial_prompt)
@@ -70,7 +72,7 @@ class Transcriber:
                 "positions: give at most half of them"
             )
         if options.word_times and self.time_words is None:
-            raise UserError("word times need an aligner: give --aligner")
+            self.time_words = choose_time_words(self.engine)
         return SegmentStream(self, audio, options, prompt)
 
 
@@ -90,7 +92,8 @@ class SegmentStream(Iterator[Segment]):
         self._transcriber = transcriber
         self._options = options
         self._prompt = prompt
-        self._segments = self._transcribe(self._count(read_blocks(audio)))
+        where = str(audio) if self.name else "audio"
+        self._segments = self._transcribe(self._count(read_blocks(audio), where))
 
     def __next__(self) -> Segment:
         segment = next(self._segments)
@@ -102,13 +105,12 @@ class SegmentStream(Iterator[Segment]):
         segments = [*before, *self]
         return Transcription(self.name, self.duration, self.language, segments)
 
-    def _count(self, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    def _count(self, blocks: Iterable[np.ndarray], where: str) -> Iterator[np.ndarray]:
         for block in blocks:
             self.duration += len(block) / SAMPLE_RATE
             yield block
         if self.duration < SHORTEST:
-            name = self.name or "audio"
-            raise UserError(f"{name}: {1000 * self.duration:.0f} ms hold no word")
+            raise UserError(f"{where}: {1000 * self.duration:.0f} ms hold no word")
 
     def _transcribe(self, blocks: Iterable[np.ndarray]) -> Iterator[Segment]:
         windows = cut_windows(blocks, longest_stretch(self._transcriber.engine))
@@ -129,7 +131,7 @@ class SegmentStream(Iterator[Segment]):
                 [windows[i].samples for i in spoken], [results[i][0].text for i in spoken]
             )
             for i, its_words in zip(spoken, timed, strict=True):
-                words[i] = its_words and [_shift(word, windows[i].start) for word in its_words]
+                words[i] = its_words and [_place(word, windows[i]) for word in its_words]
         return [
             _make_segment(windows[i], *results[i], words[i]) if i in spoken else None
             for i in range(len(windows))
@@ -240,5 +242,10 @@ def _make_segment(
     )
 
 
-def _shift(word: Word, seconds: float) -> Word:
-    return Word(word.text, word.start + seconds, word.end + seconds, word.score)
+def _place(word: Word, window: Window) -> Word:
+    """A word of a window in the recording's time, at most MARGIN outside of the window's speech."""
+    first, last = window.speech[0].start - MARGIN, window.speech[-1].end + MARGIN
+    start, end = (
+        round(min(max(time + window.start, first), last), 3) for time in (word.start, word.end)
+    )
+    return Word(word.text, start, end, word.score)
