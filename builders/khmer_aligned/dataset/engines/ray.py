@@ -153,7 +153,7 @@ def _connect() -> bool:
         return False
     check_address()
     try:
-        ray.init(logging_level=logging.ERROR, include_dashboard=None)
+        ray.init(logging_level=logging.ERROR)
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise UserError(f"--engine ray: no cluster can be joined: {_one_line(error)}") from error
     return True
