@@ -7,7 +7,6 @@ import pytest
 from khmer_aligned.dataset.report import Tally, reasons_by_seconds, sum_tallies, summary
 from khmer_aligned.errors import UserError
 
-
 NO_DUPLICATES = {"equal": 0, "nearly_equal": 0, "short": 0, "kept": False, "recordings": []}
 
 
