@@ -55,7 +55,7 @@ def test_a_sentence_that_many_held_out_clips_have_is_still_found():
 def test_nine_of_ten_near_duplicates_of_a_read_corpus_are_found():
     with (SHARED / "data" / "keosaly" / "metadata.csv").open(encoding="utf-8") as file:
         texts = [normalize(row["transcription"]) for row in csv.DictReader(file)]
-    held_out, train = texts[::4], [letters_of(text) for i, text in enumerate(texts) if i % 4]
+    held_out, train = texts[::2], [letters_of(text) for text in texts[1::2]]
     found = {item.index for item in HeldOutTexts(held_out).find(train)}
     others = [letters_of(text) for text in held_out]
     near = {
