@@ -33,6 +33,13 @@ def a_report(**changes):
         "rights": {"licences": {"": 2}, "sources": {"": 2}},
         "files": {},
         "lag": a_lag(),
+        "duplicates": {
+            "equal": 0,
+            "nearly_equal": 0,
+            "short": 0,
+            "kept": False,
+            "recordings": [],
+        },
     } | changes
 
 

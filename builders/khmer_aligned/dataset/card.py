@@ -12,7 +12,12 @@ from datasets.utils.metadata import MetadataConfigs
 from huggingface_hub import DatasetCard, DatasetCardData
 
 from khmer_aligned.dataset.checked import describe_checked, describe_sample
-from khmer_aligned.dataset.report import Report, describe_lag, reasons_by_seconds
+from khmer_aligned.dataset.report import (
+    Report,
+    describe_duplicates,
+    describe_lag,
+    reasons_by_seconds,
+)
 from khmer_aligned.dataset.rights import describe_rights
 from khmer_aligned.dataset.statistics import SplitStatistics, Statistics
 from khmer_aligned.hub.cards import escape, licence_sentence
@@ -170,6 +175,7 @@ def _body(report: Report) -> dict[str, Any]:
         "tokenizer": escape(config["tokenizer"]),
         "balance": _balance_rows(report),
         "rejected": _reason_rows(report),
+        "duplicates": escape(" ".join(f"{line}." for line in describe_duplicates(report))),
     }
 
 

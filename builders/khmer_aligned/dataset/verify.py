@@ -37,7 +37,8 @@ def read_report(folder: Path) -> Report:
         if not (folder / name).is_file():
             raise UserError(f"{folder}: has no {name}: it was not built by khmer-aligned build")
     report: Report = json.loads((folder / "build.json").read_text(encoding="utf-8"))
-    missing = {"balance", "splits", "statistics", "rights", "files"} - set(report)
+    needed = {"balance", "splits", "statistics", "rights", "files", "duplicates", "increment"}
+    missing = needed - set(report)
     if missing:
         raise UserError(f"{folder}: its build.json is of an earlier version: no {min(missing)}")
     return report
