@@ -43,14 +43,14 @@ def decide(page, number: int) -> None:
     shown = page.evaluate("document.body.dataset.shown")
     if number % 3 == 0:
         press(page, "e", "Backspace", "Control+Enter")
-        page.wait_for_function("n => Number(document.body.dataset.decided) > n", arg=done)
+        page.wait_for_selector(f"body[data-decided='{done + 1}']")
         press(page, "n")
     elif number % 3 == 1:
         press(page, "r", "1")
     else:
         press(page, "]", "a")
-    page.wait_for_function("n => Number(document.body.dataset.decided) > n", arg=done)
-    page.wait_for_function("before => document.body.dataset.shown !== before", arg=shown)
+    page.wait_for_selector(f"body[data-decided='{done + 1}']")
+    page.wait_for_selector(f"body:not([data-shown='{shown}'])")
 
 
 def rows_of(out: Path) -> dict[str, dict]:
@@ -76,7 +76,7 @@ def test_thirty_corrections_by_keyboard_survive_a_kill(page, serve, work, build_
     for number in range(CORRECTIONS // 2, CORRECTIONS - 1):
         decide(page, number)
     press(page, "r", "1")  # the last one is a stretch without text, which stays rejected
-    page.wait_for_function("document.body.dataset.decided === '15'")
+    page.wait_for_selector(f"body[data-decided='{CORRECTIONS - CORRECTIONS // 2}']")
     lines = file.read_text(encoding="utf-8").splitlines()
     assert lines[: len(half)] == half
     decisions = [json.loads(line) for line in lines]
@@ -111,8 +111,8 @@ def test_a_text_that_does_not_fit_is_seen_at_once_and_taken_back(page, serve, wo
     assert "does not fit" in page.inner_text("#fit")
     assert page.inner_text("#verdict").startswith("accepted")
     press(page, "u")
-    page.wait_for_function("text => document.getElementById('text').value === text", arg=first)
     page.wait_for_selector("body[data-fits=yes]")
+    assert page.input_value("#text") == first
     assert (source / "corrections.jsonl").read_text(encoding="utf-8") == ""
 
 
@@ -128,11 +128,10 @@ def test_an_edge_is_dragged_and_a_word_is_heard(page, serve, work):
     page.mouse.up()
     moved = page.evaluate("Number(document.querySelector('.edge.start').ariaValueNow)")
     assert moved < start - 0.1
-    page.wait_for_function("document.querySelectorAll('.flow .word').length > 1")
     page.locator(".flow .word").first.click()
     page.wait_for_selector(".flow .word.now")
     press(page, "a")
-    page.wait_for_function("Number(document.body.dataset.decided) === 1")
+    page.wait_for_selector("body[data-decided='1']")
     (line,) = (source / "corrections.jsonl").read_text(encoding="utf-8").splitlines()
     decision = json.loads(line)
     assert decision["moved"] and decision["changed"] and decision["after"] == decision["before"]

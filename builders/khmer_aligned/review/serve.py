@@ -64,11 +64,13 @@ def review(folder: Path, settings: ReviewSettings) -> str:
     Raises UserError where the folder is no build, its recordings are not at hand, or another
     address than this machine's own is asked for without a token.
     """
-    import uvicorn
+    try:
+        import uvicorn
 
-    from khmer_aligned.review.app import make_app
-    from khmer_aligned.review.guard import LOOPBACK
-
+        from khmer_aligned.review.app import make_app
+        from khmer_aligned.review.guard import LOOPBACK
+    except ImportError as error:
+        raise UserError(f"{error.name} is missing: pip install 'khmer-aligned[web]'") from error
     if settings.host not in LOOPBACK and not settings.token:
         raise UserError(
             f"--host {settings.host}: anybody who reaches it could change the corrections; give "
