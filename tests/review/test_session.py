@@ -123,6 +123,22 @@ def test_undo_takes_back_one_act_after_the_other(work):
     assert other.undo() is None
 
 
+def test_a_second_look_that_agrees_keeps_the_correction(work):
+    session, _ = open_work(work)
+    rejection = next(i for i, item in enumerate(session.items) if item.kind != CLIP)
+    view = session.view(rejection)
+    session.decide(rejection, "accept", "សូមអភ័យទោស", view["start"], view["end"])
+    view = session.view(0)
+    session.decide(0, "accept", view["text"], view["start"] + 0.1, view["end"])
+    again, _ = open_work(work, again=True)
+    for index in (0, rejection):
+        view = session.view(index)
+        again.decide(index, "accept", view["text"], view["start"], view["end"])
+    moved, accepted = read_decisions(again.file)[2:]
+    assert moved.moved and moved.is_change
+    assert accepted.kind == "rejection" and accepted.is_change
+
+
 def test_what_cannot_be_a_clip_is_refused_and_not_saved(work):
     session, _ = open_work(work)
     view = session.view(0)

@@ -114,8 +114,13 @@ def open_session(folder: Path, report: Report, settings: ReviewSettings) -> tupl
     drawn = None
     if settings.sample is not None:
         drawn = draw(items, settings.sample, settings.seed, report["key"])
-        items = [item for item in items if item.recording_id in _recordings_of(items, drawn.keys)]
-    source = Source(Origin(name, corrections=origin.corrections), {i.recording_id for i in items})
+        recordings = _recordings_of(items, drawn.keys)
+        items = [item for item in items if item.recording_id in recordings]
+    source = Source(
+        Origin(name, corrections=origin.corrections),
+        {item.recording_id for item in items},
+        report["config"].get("track", 1),
+    )
     located = _reviewable(source.locate(items), source, settings.clip)
     if drawn is not None:
         by_key = {item.key: item for item in located}

@@ -148,8 +148,9 @@ class Session:
         if decision:
             start, end = min(start, decision.start), max(end, decision.end)
         low = max(0.0, start - _AROUND)
-        high = min(self.source.duration(item.recording_id), min(end, start + MAX_WINDOW) + _AROUND)
-        return low, max(low, high)
+        first, last = self.source.bounds(item.recording_id)
+        high = min(last, min(end, start + MAX_WINDOW) + _AROUND)
+        return max(first, low), max(first, low, high)
 
     def waveform(self, index: int, start: float, end: float) -> np.ndarray:
         """Seconds [start, end) of the file that a stretch is in, float32 (n,) at 16 kHz."""
@@ -172,6 +173,8 @@ class Session:
             before = self.decision_on(index)
             edges = stretch.edges if before is None else (before.start, before.end)
             moved = abs(start - edges[0]) > _SAME or abs(end - edges[1]) > _SAME
+            # What the build has of an earlier correction stays corrected by a look that agrees.
+            earlier = _Index(self._read()).find(stretch.template, None)
             shown = stretch.shown_text(None)
             is_clip = self.items[index].kind == CLIP
             made = replace(
@@ -181,7 +184,8 @@ class Session:
                 end=round(end, 4),
                 verdict=verdict,
                 reason=" ".join(reason.split()),
-                moved=moved or (before is not None and before.moved),
+                moved=moved or (earlier is not None and earlier.moved),
+                kind=stretch.template.kind if earlier is None else earlier.kind,
                 changed=(verdict == REJECT or moved or text.strip() != shown)
                 if is_clip
                 else verdict == ACCEPT,
@@ -201,8 +205,8 @@ class Session:
     def _check(self, index: int, verdict: str, text: str, start: float, end: float) -> None:
         if verdict not in (ACCEPT, REJECT):
             raise UserError(f"{verdict!r} is no verdict")
-        duration = self.source.duration(self.items[index].recording_id)
-        if not 0 <= start < end <= duration + _SAME:
+        first, last = self.source.bounds(self.items[index].recording_id)
+        if not first - _SAME <= start < end <= last + _SAME:
             raise UserError(f"the edges {start:.2f} s and {end:.2f} s are not in the recording")
         if verdict == ACCEPT and end - start > MAX_CLIP_SECONDS:
             raise UserError(f"a clip holds {MAX_CLIP_SECONDS:.0f} s at most: move the edges")
