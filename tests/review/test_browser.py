@@ -24,12 +24,12 @@ def work(small_source, small_build, tmp_path) -> tuple[Path, Path]:
 def open_page(page, server, recording: str = "") -> None:
     page.goto(server.url)
     page.wait_for_selector("body[data-ready]")
+    page.uncheck("#autoplay")
+    page.locator("#autoplay").blur()
     if recording:
         page.select_option("#recording", recording)
         page.locator("#recording").blur()
-    page.uncheck("#autoplay")
-    page.locator("#autoplay").blur()
-    press(page, "n")
+        page.locator("#key", has_text=recording).wait_for()
 
 
 def press(page, *keys: str) -> None:
