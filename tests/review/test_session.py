@@ -69,13 +69,13 @@ def test_the_next_build_takes_the_corrections(work, build_small, tmp_path):
     before = {name: session.view(index) for name, index in indices.items()}
     view = before["fixed"]
     words = view["text"].split("។")[0]
-    session.decide(fixed, "accept", words, view["start"], view["end"])
+    session.decide(fixed, "accept", words, (view["start"], view["end"]))
     view = before["moved"]
-    session.decide(moved, "accept", view["text"], view["start"] - 0.05, view["end"] + 0.03)
+    session.decide(moved, "accept", view["text"], (view["start"] - 0.05, view["end"] + 0.03))
     view = before["rejected"]
-    session.decide(rejected, "reject", view["text"], view["start"], view["end"], "noise or music")
+    session.decide(rejected, "reject", view["text"], (view["start"], view["end"]), "noise or music")
     view = session.view(accepted)
-    session.decide(accepted, "accept", view["text"], view["start"], view["end"])
+    session.decide(accepted, "accept", view["text"], (view["start"], view["end"]))
     assert len(read_decisions(source / "corrections.jsonl")) == 4
 
     again = tmp_path / "again"
@@ -113,8 +113,8 @@ def test_the_next_build_takes_the_corrections(work, build_small, tmp_path):
 def test_undo_takes_back_one_act_after_the_other(work):
     session, _ = open_work(work)
     view = session.view(0)
-    session.decide(0, "accept", view["text"], view["start"], view["end"])
-    session.decide(0, "reject", view["text"], view["start"], view["end"], "wrong text")
+    session.decide(0, "accept", view["text"], (view["start"], view["end"]))
+    session.decide(0, "reject", view["text"], (view["start"], view["end"]), "wrong text")
     assert session.view(0)["state"] == "reject"
     assert (session.undo(), session.view(0)["state"]) == (0, "accept")
     # Another session of the same person takes back what the first one left.
@@ -127,13 +127,13 @@ def test_a_second_look_that_agrees_keeps_the_correction(work):
     session, _ = open_work(work)
     rejection = next(i for i, item in enumerate(session.items) if item.kind != CLIP)
     view = session.view(rejection)
-    session.decide(rejection, "accept", "សូមអភ័យទោស", view["start"], view["end"])
+    session.decide(rejection, "accept", "សូមអភ័យទោស", (view["start"], view["end"]))
     view = session.view(0)
-    session.decide(0, "accept", view["text"], view["start"] + 0.1, view["end"])
+    session.decide(0, "accept", view["text"], (view["start"] + 0.1, view["end"]))
     again, _ = open_work(work, again=True)
     for index in (0, rejection):
         view = session.view(index)
-        again.decide(index, "accept", view["text"], view["start"], view["end"])
+        again.decide(index, "accept", view["text"], (view["start"], view["end"]))
     moved, accepted = read_decisions(again.file)[2:]
     assert moved.moved and moved.is_change
     assert accepted.kind == "rejection" and accepted.is_change
@@ -151,7 +151,7 @@ def test_what_cannot_be_a_clip_is_refused_and_not_saved(work):
         ("accept", text, 0.0, 40.0),
     ):
         with pytest.raises(UserError):
-            session.decide(0, verdict, words, low, high)
+            session.decide(0, verdict, words, (low, high))
     with pytest.raises(UserError, match="no stretch"):
         session.view(10_000)
     assert not session.file.exists()
@@ -166,7 +166,7 @@ def test_a_sample_is_the_same_again_and_gives_a_figure(work):
     for index in range(10):
         view = session.view(index)
         verdict = "reject" if index == 0 else "accept"
-        session.decide(index, verdict, view["text"], view["start"], view["end"], "wrong text")
+        session.decide(index, verdict, view["text"], (view["start"], view["end"]), "wrong text")
     words = record_checked(out, session.decisions)
     assert "of 10 clips checked, 9 right (95 %: 59.6-98.2)" in words
     assert read_report(out)["checked"]["sample"]["right"] == 9

@@ -24,14 +24,13 @@ from khmer_aligned.clips.cues import find_far_cues
 from khmer_aligned.clips.cut import Piece
 from khmer_aligned.clips.labels import LabelCounter
 from khmer_aligned.clips.outcomes import (
-    Row,
     Stretch,
     make_clip,
     reject,
     reject_recording,
     reject_unread,
 )
-from khmer_aligned.clips.parts import Part, divide
+from khmer_aligned.clips.parts import Part, Row, divide
 from khmer_aligned.clips.quality import Figures
 from khmer_aligned.clips.stretch import judge_stretch, keep_all
 from khmer_aligned.errors import Failed, UserError
@@ -211,7 +210,7 @@ class MakeClips:
             for phrase in transcript.omitted
             if first <= phrase.span[0] and phrase.span[1] <= last
         ]
-        clip = make_clip(part.row, part.waveform, alignment, piece, number, figures.score)
+        clip = make_clip(part, alignment, piece, number, figures.score)
         outcome = asdict(clip) | {
             "audio": {"bytes": clip.audio, "path": f"{clip.id}.flac"},
             "samples": piece.end - piece.start,
