@@ -63,7 +63,11 @@ def test_every_clip_and_rejection_is_located_in_the_text(small_build, small_sour
 def test_the_next_build_takes_the_corrections(work, build_small, tmp_path):
     source, out = work
     session, _ = open_work(work)
-    clips = [i for i, item in enumerate(session.items) if item.recording_id == "farm"]
+    clips = [
+        i
+        for i, item in enumerate(session.items)
+        if item.recording_id == "market" and item.kind == CLIP
+    ]
     fixed, moved, rejected, accepted = clips[:4]
     indices = {"fixed": fixed, "moved": moved, "rejected": rejected}
     before = {name: session.view(index) for name, index in indices.items()}
@@ -81,10 +85,10 @@ def test_the_next_build_takes_the_corrections(work, build_small, tmp_path):
     again = tmp_path / "again"
     report = build_small(source, again).report
     old, new = rows_of(out), rows_of(again)
-    market = {id: row for id, row in old.items() if row["recording"] == "market"}
-    assert market == {id: row for id, row in new.items() if row["recording"] == "market"}
-    farm = [row for row in new.values() if row["recording"] == "farm"]
-    at = {round(row["start"], 2): row for row in farm}
+    journey = {id: row for id, row in old.items() if row["recording"] == "journey"}
+    assert journey
+    assert journey == {id: row for id, row in new.items() if row["recording"] == "journey"}
+    at = {round(row["start"], 2): row for row in new.values() if row["recording"] == "market"}
     assert at[round(before["fixed"]["start"], 2)]["text"] == words
     edges = round(before["moved"]["start"] - 0.05, 2)
     assert at[edges]["end"] == pytest.approx(before["moved"]["end"] + 0.03, abs=1e-3)
