@@ -32,7 +32,7 @@ def hostile_build(small_source, build_small, tmp_path_factory):
     with (small_source / "metadata.csv").open(encoding="utf-8", newline="") as table:
         header, _, journey = csv.reader(table)
     with (source / "metadata.csv").open("w", encoding="utf-8", newline="") as table:
-        csv.writer(table).writerows([header, journey, [name, long, "", "train", 0, 8]])
+        csv.writer(table).writerows([header, journey, [name, long, "", "test", 0, 8]])
     build_small(source, out)
     return out
 
