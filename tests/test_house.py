@@ -33,6 +33,8 @@ ROOMS: dict[str, list[set[str]]] = {
         {"alignment"},
         {"clips"},
         {"dataset"},
+        {"report"},
+        {"review"},
         {"cli", ""},  # "" is the package itself: what `import khmer_aligned` offers
     ],
     "khmer_whisper": [

@@ -22,7 +22,7 @@ def test_the_worst_the_middle_and_some_of_each_reason_are_chosen():
         by_rule.setdefault(example.rule, []).append(example.item)
     assert [item.score for item in by_rule["worst"]] == [i / 1000 for i in range(40)]
     assert all(0.48 < item.score < 0.52 for item in by_rule["median"])
-    assert len(by_rule["noise"]) == len(by_rule["silence"]) >= 6
+    assert min(len(by_rule["noise"]), len(by_rule["silence"])) >= 6
     assert max(item.seconds for item in by_rule["noise"]) == 49
     assert len({example.item.key for example in chosen}) == len(chosen)
     assert choose(items, budget=1800) == chosen  # the same page each time

@@ -24,16 +24,15 @@ def hostile_build(small_source, build_small, tmp_path_factory):
     folder = tmp_path_factory.mktemp("hostile")
     source, out = folder / "source", folder / "khmer-aligned"
     source.mkdir()
-    shutil.copy(small_source / "farm.ogg", source / "farm.ogg")
-    shutil.copy(small_source / "farm.ogg", source / "😀 <b>&'\u202e.ogg")
-    with (small_source / "metadata.csv").open(encoding="utf-8", newline="") as table:
-        (text,) = [
-            row["transcription"] for row in csv.DictReader(table) if "farm" in row["file_name"]
-        ]
-    (source / "farm.txt").write_text(text, encoding="utf-8")
+    name = "😀 <b>&'\u202e.ogg"
+    for copy in ("journey.ogg", name):
+        shutil.copy(small_source / "journey.ogg", source / copy)
     long = HOSTILE + "ក ខ គ " * 1700
     assert len(long) > 10_000
-    (source / "😀 <b>&'\u202e.txt").write_text(long, encoding="utf-8")
+    with (small_source / "metadata.csv").open(encoding="utf-8", newline="") as table:
+        header, _, journey = csv.reader(table)
+    with (source / "metadata.csv").open("w", encoding="utf-8", newline="") as table:
+        csv.writer(table).writerows([header, journey, [name, long, "", "test", 0, 8]])
     build_small(source, out)
     return out
 

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Thread
 from urllib.error import URLError
 from urllib.request import urlopen
 
 import pytest
+import uvicorn
+
+from khmer_aligned.dataset.config import BuildConfig
+from khmer_aligned.dataset.verify import read_report
+from khmer_aligned.review.app import make_app
+from khmer_aligned.review.realign import Realigner
+from khmer_aligned.review.serve import ReviewSettings, open_session
 
 SOURCES = [str(Path(__file__).parents[2] / name) for name in ("builders", "training")]
 _START = 120  # seconds until a server on a busy machine has imported torch
@@ -65,3 +74,26 @@ def serve() -> Iterator:
     yield start
     for server in servers:
         server.kill()
+
+
+@pytest.fixture
+def serve_here(aligner_folder: Path, tokenizer_folder: Path) -> Iterator:
+    """`serve_here(out, source)`: the address of a review that this process serves."""
+    running: list[tuple[uvicorn.Server, Thread]] = []
+
+    def start(out: Path, source: Path) -> str:
+        report = read_report(out)
+        session, first = open_session(out, report, ReviewSettings(source=str(source), who="sokha"))
+        config = BuildConfig(str(aligner_folder), str(tokenizer_folder), 72)
+        app = make_app(session, Realigner(config, 0.038), name="small", first=first)
+        listener = socket.create_server(("127.0.0.1", 0))
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
+        thread = Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+        thread.start()
+        running.append((server, thread))
+        return f"http://127.0.0.1:{listener.getsockname()[1]}/"
+
+    yield start
+    for server, thread in running:
+        server.should_exit = True
+        thread.join()

@@ -21,15 +21,15 @@ def work(small_source, small_build, tmp_path) -> tuple[Path, Path]:
     return source, out
 
 
-def open_page(page, server, recording: str = "") -> None:
-    page.goto(server.url)
+def open_page(page, url: str, recording: str = "") -> None:
+    page.goto(url)
     page.wait_for_selector("body[data-ready]")
+    page.uncheck("#autoplay")
+    page.locator("#autoplay").blur()
     if recording:
         page.select_option("#recording", recording)
         page.locator("#recording").blur()
-    page.uncheck("#autoplay")
-    page.locator("#autoplay").blur()
-    press(page, "n")
+        page.locator("#key", has_text=recording).wait_for()
 
 
 def press(page, *keys: str) -> None:
@@ -43,14 +43,14 @@ def decide(page, number: int) -> None:
     shown = page.evaluate("document.body.dataset.shown")
     if number % 3 == 0:
         press(page, "e", "Backspace", "Control+Enter")
-        page.wait_for_function("n => Number(document.body.dataset.decided) > n", arg=done)
+        page.wait_for_selector(f"body[data-decided='{done + 1}']")
         press(page, "n")
     elif number % 3 == 1:
         press(page, "r", "1")
     else:
         press(page, "]", "a")
-    page.wait_for_function("n => Number(document.body.dataset.decided) > n", arg=done)
-    page.wait_for_function("before => document.body.dataset.shown !== before", arg=shown)
+    page.wait_for_selector(f"body[data-decided='{done + 1}']")
+    page.wait_for_selector(f"body:not([data-shown='{shown}'])")
 
 
 def rows_of(out: Path) -> dict[str, dict]:
@@ -61,22 +61,20 @@ def rows_of(out: Path) -> dict[str, dict]:
 def test_thirty_corrections_by_keyboard_survive_a_kill(page, serve, work, build_small, tmp_path):
     source, out = work
     clips = [row for row in rows_of(out).values() if row["recording"] == "market"]
-    assert len(clips) == CORRECTIONS - 1  # and one stretch that is rejected
+    assert len(clips) >= CORRECTIONS
     arguments = (str(out), "--source", str(source), "--who", "sokha")
     server = serve(*arguments)
-    open_page(page, server, "market")
+    open_page(page, server.url, "market")
     for number in range(CORRECTIONS // 2):
         decide(page, number)
     server.kill()
     file = source / "corrections.jsonl"
     half = file.read_text(encoding="utf-8").splitlines()
     assert len(half) == CORRECTIONS // 2
-    open_page(page, serve(*arguments), "market")
+    open_page(page, serve(*arguments).url, "market")
     assert page.inner_text("#done").startswith(f"{CORRECTIONS // 2} of ")
-    for number in range(CORRECTIONS // 2, CORRECTIONS - 1):
+    for number in range(CORRECTIONS // 2, CORRECTIONS):
         decide(page, number)
-    press(page, "r", "1")  # the last one is a stretch without text, which stays rejected
-    page.wait_for_function("document.body.dataset.decided === '15'")
     lines = file.read_text(encoding="utf-8").splitlines()
     assert lines[: len(half)] == half
     decisions = [json.loads(line) for line in lines]
@@ -87,7 +85,7 @@ def test_thirty_corrections_by_keyboard_survive_a_kill(page, serve, work, build_
     again = tmp_path / "again"
     build_small(source, again)
     before, after = rows_of(out), rows_of(again)
-    for recording, is_same in (("farm", True), ("market", False)):
+    for recording, is_same in (("journey", True), ("market", False)):
         old, new = (
             {id: row for id, row in rows.items() if row["recording"] == recording}
             for rows in (before, after)
@@ -100,9 +98,9 @@ def test_thirty_corrections_by_keyboard_survive_a_kill(page, serve, work, build_
     )
 
 
-def test_a_text_that_does_not_fit_is_seen_at_once_and_taken_back(page, serve, work):
+def test_a_text_that_does_not_fit_is_seen_at_once_and_taken_back(page, serve_here, work):
     source, out = work
-    open_page(page, serve(str(out), "--source", str(source)))
+    open_page(page, serve_here(out, source))
     first = page.input_value("#text")
     press(page, "e", "Control+A")
     page.keyboard.insert_text("ថ្ងៃនេះយើងទៅផ្សារទិញត្រីនិងបន្លែស្រស់")
@@ -111,14 +109,14 @@ def test_a_text_that_does_not_fit_is_seen_at_once_and_taken_back(page, serve, wo
     assert "does not fit" in page.inner_text("#fit")
     assert page.inner_text("#verdict").startswith("accepted")
     press(page, "u")
-    page.wait_for_function("text => document.getElementById('text').value === text", arg=first)
     page.wait_for_selector("body[data-fits=yes]")
+    assert page.input_value("#text") == first
     assert (source / "corrections.jsonl").read_text(encoding="utf-8") == ""
 
 
-def test_an_edge_is_dragged_and_a_word_is_heard(page, serve, work):
+def test_an_edge_is_dragged_and_a_word_is_heard(page, serve_here, work):
     source, out = work
-    open_page(page, serve(str(out), "--source", str(source)))
+    open_page(page, serve_here(out, source))
     start = page.evaluate("Number(document.querySelector('.edge.start').ariaValueNow)")
     box = page.locator(".edge.start").bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + 40
@@ -128,21 +126,19 @@ def test_an_edge_is_dragged_and_a_word_is_heard(page, serve, work):
     page.mouse.up()
     moved = page.evaluate("Number(document.querySelector('.edge.start').ariaValueNow)")
     assert moved < start - 0.1
-    page.wait_for_function("document.querySelectorAll('.flow .word').length > 1")
     page.locator(".flow .word").first.click()
     page.wait_for_selector(".flow .word.now")
     press(page, "a")
-    page.wait_for_function("Number(document.body.dataset.decided) === 1")
+    page.wait_for_selector("body[data-decided='1']")
     (line,) = (source / "corrections.jsonl").read_text(encoding="utf-8").splitlines()
     decision = json.loads(line)
     assert decision["moved"] and decision["changed"] and decision["after"] == decision["before"]
 
 
-def test_a_phone_shows_one_thing_at_a_time(page, serve, work):
+def test_a_phone_shows_one_thing_at_a_time(page, serve_here, work):
     source, out = work
     page.set_viewport_size({"width": 390, "height": 800})
-    server = serve(str(out), "--source", str(source))
-    page.goto(server.url)
+    page.goto(serve_here(out, source))
     page.wait_for_selector("body[data-ready]")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     assert not page.is_visible("#rows")

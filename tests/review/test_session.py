@@ -13,6 +13,7 @@ from khmer_aligned.dataset.config import BuildConfig
 from khmer_aligned.dataset.origin import read_origin
 from khmer_aligned.dataset.verify import read_report, verify
 from khmer_aligned.errors import UserError
+from khmer_aligned.recordings import sources
 from khmer_aligned.recordings.corrections import CLIP, read_decisions
 from khmer_aligned.report.items import read_items
 from khmer_aligned.report.source import Source
@@ -62,28 +63,32 @@ def test_every_clip_and_rejection_is_located_in_the_text(small_build, small_sour
 def test_the_next_build_takes_the_corrections(work, build_small, tmp_path):
     source, out = work
     session, _ = open_work(work)
-    clips = [i for i, item in enumerate(session.items) if item.recording_id == "farm"]
+    clips = [
+        i
+        for i, item in enumerate(session.items)
+        if item.recording_id == "market" and item.kind == CLIP
+    ]
     fixed, moved, rejected, accepted = clips[:4]
     indices = {"fixed": fixed, "moved": moved, "rejected": rejected}
     before = {name: session.view(index) for name, index in indices.items()}
     view = before["fixed"]
     words = view["text"].split("។")[0]
-    session.decide(fixed, "accept", words, view["start"], view["end"])
+    session.decide(fixed, "accept", words, (view["start"], view["end"]))
     view = before["moved"]
-    session.decide(moved, "accept", view["text"], view["start"] - 0.05, view["end"] + 0.03)
+    session.decide(moved, "accept", view["text"], (view["start"] - 0.05, view["end"] + 0.03))
     view = before["rejected"]
-    session.decide(rejected, "reject", view["text"], view["start"], view["end"], "noise or music")
+    session.decide(rejected, "reject", view["text"], (view["start"], view["end"]), "noise or music")
     view = session.view(accepted)
-    session.decide(accepted, "accept", view["text"], view["start"], view["end"])
+    session.decide(accepted, "accept", view["text"], (view["start"], view["end"]))
     assert len(read_decisions(source / "corrections.jsonl")) == 4
 
     again = tmp_path / "again"
     report = build_small(source, again).report
     old, new = rows_of(out), rows_of(again)
-    market = {id: row for id, row in old.items() if row["recording"] == "market"}
-    assert market == {id: row for id, row in new.items() if row["recording"] == "market"}
-    farm = [row for row in new.values() if row["recording"] == "farm"]
-    at = {round(row["start"], 2): row for row in farm}
+    journey = {id: row for id, row in old.items() if row["recording"] == "journey"}
+    assert journey
+    assert journey == {id: row for id, row in new.items() if row["recording"] == "journey"}
+    at = {round(row["start"], 2): row for row in new.values() if row["recording"] == "market"}
     assert at[round(before["fixed"]["start"], 2)]["text"] == words
     edges = round(before["moved"]["start"] - 0.05, 2)
     assert at[edges]["end"] == pytest.approx(before["moved"]["end"] + 0.03, abs=1e-3)
@@ -103,23 +108,39 @@ def test_the_next_build_takes_the_corrections(work, build_small, tmp_path):
     assert len(states) == 4
     # And a text that is changed in the source is no longer corrected, but named.
     table = (source / "metadata.csv").read_text(encoding="utf-8")
-    first = before["fixed"]["built"][:6]
-    (source / "metadata.csv").write_text(table.replace(first, "", 1), encoding="utf-8")
-    stale = build_small(source, tmp_path / "stale").report["checked"]["stale"]
-    assert stale >= 1
+    built = before["fixed"]["built"]
+    (source / "metadata.csv").write_text(table.replace(built, built[1:]), encoding="utf-8")
+    stale = [line for item in sources.read(sources.find(str(source))) for line in item.stale]
+    assert stale and all("the text has changed since" in line for line in stale)
 
 
 def test_undo_takes_back_one_act_after_the_other(work):
     session, _ = open_work(work)
     view = session.view(0)
-    session.decide(0, "accept", view["text"], view["start"], view["end"])
-    session.decide(0, "reject", view["text"], view["start"], view["end"], "wrong text")
+    session.decide(0, "accept", view["text"], (view["start"], view["end"]))
+    session.decide(0, "reject", view["text"], (view["start"], view["end"]), "wrong text")
     assert session.view(0)["state"] == "reject"
     assert (session.undo(), session.view(0)["state"]) == (0, "accept")
     # Another session of the same person takes back what the first one left.
     other, _ = open_work(work)
     assert (other.undo(), other.view(0)["state"]) == (0, "")
     assert other.undo() is None
+
+
+def test_a_second_look_that_agrees_keeps_the_correction(work):
+    session, _ = open_work(work)
+    rejection = next(i for i, item in enumerate(session.items) if item.kind != CLIP)
+    view = session.view(rejection)
+    session.decide(rejection, "accept", "សូមអភ័យទោស", (view["start"], view["end"]))
+    view = session.view(0)
+    session.decide(0, "accept", view["text"], (view["start"] + 0.1, view["end"]))
+    again, _ = open_work(work, again=True)
+    for index in (0, rejection):
+        view = session.view(index)
+        again.decide(index, "accept", view["text"], (view["start"], view["end"]))
+    moved, accepted = read_decisions(again.file)[2:]
+    assert moved.moved and moved.is_change
+    assert accepted.kind == "rejection" and accepted.is_change
 
 
 def test_what_cannot_be_a_clip_is_refused_and_not_saved(work):
@@ -134,7 +155,7 @@ def test_what_cannot_be_a_clip_is_refused_and_not_saved(work):
         ("accept", text, 0.0, 40.0),
     ):
         with pytest.raises(UserError):
-            session.decide(0, verdict, words, low, high)
+            session.decide(0, verdict, words, (low, high))
     with pytest.raises(UserError, match="no stretch"):
         session.view(10_000)
     assert not session.file.exists()
@@ -149,7 +170,7 @@ def test_a_sample_is_the_same_again_and_gives_a_figure(work):
     for index in range(10):
         view = session.view(index)
         verdict = "reject" if index == 0 else "accept"
-        session.decide(index, verdict, view["text"], view["start"], view["end"], "wrong text")
+        session.decide(index, verdict, view["text"], (view["start"], view["end"]), "wrong text")
     words = record_checked(out, session.decisions)
     assert "of 10 clips checked, 9 right (95 %: 59.6-98.2)" in words
     assert read_report(out)["checked"]["sample"]["right"] == 9

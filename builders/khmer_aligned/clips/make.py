@@ -24,7 +24,6 @@ from khmer_aligned.clips.cut import Piece
 from khmer_aligned.clips.fingerprint import fingerprint
 from khmer_aligned.clips.labels import LabelCounter
 from khmer_aligned.clips.outcomes import (
-    Row,
     Stretch,
     audio_path,
     cut_out,
@@ -33,7 +32,7 @@ from khmer_aligned.clips.outcomes import (
     reject_recording,
     reject_unread,
 )
-from khmer_aligned.clips.parts import Part, divide
+from khmer_aligned.clips.parts import Part, Row, divide
 from khmer_aligned.clips.quality import Figures
 from khmer_aligned.clips.stretch import judge_stretch, keep_all
 from khmer_aligned.errors import Failed, UserError
@@ -226,7 +225,7 @@ class MakeClips:
             for phrase in omitted
         ]
         raw = cut_out(transcript.raw, (first, last), [phrase.span for phrase in omitted])
-        clip = make_clip(part.row, part.waveform, alignment, piece, number, figures.score)
+        clip = make_clip(part, alignment, piece, number, figures.score)
         outcome = asdict(clip) | {
             "audio": {"bytes": clip.audio, "path": f"{clip.id}.flac"},
             "samples": piece.end - piece.start,

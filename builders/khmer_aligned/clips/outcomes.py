@@ -5,19 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import PurePath
-from typing import Any, NamedTuple
-
-import numpy as np
+from typing import NamedTuple
 
 from khmer_aligned import audio
 from khmer_aligned.alignment.align import Alignment
 from khmer_aligned.alignment.doubts import UNREAD
 from khmer_aligned.clips.cut import Piece
+from khmer_aligned.clips.parts import Part, Row
 from khmer_aligned.errors import Failed
 from khmer_aligned.schema import SAMPLE_RATE, Clip, Rejection, Word
 from khmer_aligned.text import Span, Unread
-
-Row = dict[str, Any]
 
 
 class Stretch(NamedTuple):
@@ -29,16 +26,15 @@ class Stretch(NamedTuple):
     text: str = ""
 
 
-def make_clip(
-    row: Row, waveform: np.ndarray, alignment: Alignment, piece: Piece, number: int, score: float
-) -> Clip:
-    """The clip of a piece of the recording `row`, whose waveform is (n,)."""
+def make_clip(part: Part, alignment: Alignment, piece: Piece, number: int, score: float) -> Clip:
+    """The clip of a piece of a recording, or of a part of it. number: in the recording."""
+    row = part.row
     begin = row["start"] or 0.0  # a recording may be a stretch of its file
     start, end = piece.start / SAMPLE_RATE, piece.end / SAMPLE_RATE
     transcript = alignment.transcript
     return Clip(
         id=f"{row['id']}-{number:05d}",
-        audio=audio.encode_flac(waveform[piece.start : piece.end]),
+        audio=audio.encode_flac(part.waveform[piece.start : piece.end]),
         text=_one_line(transcript.written(piece.first, piece.last)),
         spoken=_one_line(transcript.spoken_text(piece.first, piece.last)),
         words=[

@@ -20,7 +20,7 @@ from khmer_aligned.text.spans import Edit, TextWithSpans, rewrite
 
 FILE = "corrections.jsonl"
 ACCEPT, REJECT = "accept", "reject"
-CLIP, REJECTION = "clip", "rejection"  # what a stretch was when it was looked at
+CLIP, REJECTION = "clip", "rejection"  # what a stretch was
 BY_EAR = "rejected by ear: "  # begins the reason of such a rejection
 
 
@@ -30,7 +30,8 @@ class Decision:
 
     recording: the id of a Recording. span, before: of the text as the source has it. start, end:
     the edges, in seconds of the file; `moved` where they are not those that were found. changed:
-    whether this look changed what the build had. kind: CLIP or REJECTION. session: when the work
+    whether this look changed what the build had. kind: CLIP or REJECTION, before anybody
+    corrected it. session: when the work
     in which it was decided began; a decision in the same session replaces an earlier one. sample:
     the random sample that the stretch belongs to, as JSON.
     """

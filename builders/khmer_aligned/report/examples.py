@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from typing import Any
 
 import numpy as np
@@ -79,6 +80,16 @@ def _context(item: Item, source: Source | None) -> list[str] | None:
     if source is None or item.span is None or item.recording_id not in source.texts:
         return None
     raw = source.texts[item.recording_id].built.recording.text
-    first, last = item.span
-    before, after = raw[max(0, first - _AROUND) : first], raw[last : last + _AROUND]
-    return [before, raw[first:last][:_LONGEST], after]
+    before, after = text_around(raw, *item.span)
+    return [before, raw[slice(*item.span)][:_LONGEST], after]
+
+
+def text_around(raw: str, first: int, last: int) -> tuple[str, str]:
+    """What stands before and behind characters [first, last), cut at spaces where there are any."""
+    start, end = max(0, first - _AROUND), min(len(raw), last + _AROUND)
+    before, after = raw[start:first], raw[last:end]
+    if start > 0 and (space := re.search(r"\s", before)):
+        before = before[space.end() :]
+    if end < len(raw) and (words := re.match(r"(?s).*\s", after)):
+        after = words[0]
+    return before, after

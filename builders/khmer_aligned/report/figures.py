@@ -142,7 +142,7 @@ def histograms(items: Sequence[Item], count_labels: CountLabels | None) -> list[
         _histogram("Score", "mean probability", [item.score or 0 for item in clips]),
         _histogram(
             "Speed",
-            "characters a second",
+            "characters/s",
             [len(item.spoken) / max(item.seconds, 1e-3) for item in clips],
         ),
     ]

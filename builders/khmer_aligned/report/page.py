@@ -45,10 +45,10 @@ def render_report(folder: Path, *, source: str | None = None, called: str = "OUT
     origin = Origin(source or origin.source, origin.aligner, origin.tokenizer, origin.corrections)
     items = read_items(folder)
     chosen = choose(items, _SECONDS)
-    recordings = _open_source(origin, {example.item.recording_id for example in chosen})
+    wanted = {example.item.recording_id for example in chosen}
+    recordings = _open_source(origin, wanted, report["config"].get("track", 1))
     located = {example.item.key: example.item for example in chosen}
     if recordings is not None:
-        wanted = {item.recording_id for item in located.values()}
         of_these = [item for item in items if item.recording_id in wanted]
         located.update((item.key, item) for item in recordings.locate(of_these))
     command = f"khmer-aligned review {shlex.quote(called)} --clip"
@@ -76,12 +76,12 @@ def render_report(folder: Path, *, source: str | None = None, called: str = "OUT
     return render(PAGES / "report.html", context, [*SCRIPTS, PAGES / "list.js"])
 
 
-def _open_source(origin: Origin, only: set[str]) -> Source | None:
+def _open_source(origin: Origin, only: set[str], track: int) -> Source | None:
     if origin.source is None:
         note("the source of this build is not known: rejections have no audio; give --source")
         return None
     try:
-        return Source(origin, only)
+        return Source(origin, only, track)
     except UserError as error:
         note(f"{error}: rejections have no audio in the page")
         return None

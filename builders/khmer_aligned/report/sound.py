@@ -20,7 +20,9 @@ def encode_opus(waveform: np.ndarray) -> bytes:
     buffer = io.BytesIO()
     samples = (np.clip(waveform, -1, 1) * 32767).astype(np.int16)
     samples = np.pad(samples, (0, -len(samples) % _FRAME))
-    with av.open(buffer, mode="w", format="ogg") as container:
+    # bitexact: without it the number of the stream is a random one, and no page is twice the same.
+    options = {"fflags": "+bitexact"}
+    with av.open(buffer, mode="w", format="ogg", options=options) as container:
         stream = container.add_stream("libopus", rate=SAMPLE_RATE, layout="mono")
         stream.bit_rate = BIT_RATE
         for start in range(0, len(samples), _FRAME):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import tempfile
+import threading
+from collections import OrderedDict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,8 @@ from khmer_aligned.report.items import Item
 from khmer_aligned.report.spans import locate
 from khmer_aligned.schema import SAMPLE_RATE, Recording
 
+_MOST_KEPT = 2 * 3600 * SAMPLE_RATE  # samples that are kept decoded: 460 MB
+
 
 @dataclass(frozen=True)
 class Text:
@@ -36,13 +39,13 @@ class Text:
 class Source:
     """The recordings of a build by their ids, read once; audio is decoded when it is asked for."""
 
-    def __init__(self, origin: Origin, only: Collection[str] | None = None) -> None:
-        """only: the ids of the recordings to keep; by default all.
+    def __init__(self, origin: Origin, only: Collection[str] | None = None, track: int = 1) -> None:
+        """only: the ids of the recordings to keep; by default all. track: of a video's audio.
 
         Raises UserError where the source is not there.
         """
         assert origin.source is not None
-        self.name = origin.source
+        self.name, self._track = origin.source, track
         self._spool = tempfile.TemporaryDirectory(prefix="khmer-aligned-")
         decisions_of: dict[str, list[Decision]] = {}
         decided = read_decisions(origin.corrections) if origin.corrections else []
@@ -55,7 +58,8 @@ class Source:
             recording = self._spooled(recording)
             built = correct(recording, decisions_of.get(recording.id, ()))
             self.texts[recording.id] = Text(recording.text, built)
-        self._decode = lru_cache(maxsize=4)(self._decode_whole)
+        self._decoded: OrderedDict[str, np.ndarray] = OrderedDict()
+        self._lock = threading.Lock()
 
     def _spooled(self, recording: Recording) -> Recording:
         """Audio that a dataset holds as a file, so that it takes no memory."""
@@ -82,9 +86,11 @@ class Source:
         text = self.texts[id]
         return replace(text.built.recording, text=text.source, corrections=(), stale=(), cues=())
 
-    def duration(self, id: str) -> float:
-        """Seconds of the file of a recording."""
-        return len(self._decode(id)) / SAMPLE_RATE
+    def bounds(self, id: str) -> tuple[float, float]:
+        """Seconds of the file between which a recording lies: all of it, or its stretch."""
+        recording = self.texts[id].built.recording
+        duration = len(self._decode(id)) / SAMPLE_RATE
+        return recording.start or 0.0, min(duration, recording.end or duration)
 
     def waveform(self, id: str, start: float, end: float) -> np.ndarray:
         """Seconds [start, end) of the file of a recording, float32 (n,) at 16 kHz.
@@ -94,10 +100,19 @@ class Source:
         whole = self._decode(id)
         return whole[max(0, round(start * SAMPLE_RATE)) : max(0, round(end * SAMPLE_RATE))]
 
-    def _decode_whole(self, id: str) -> np.ndarray:
-        recording = self.texts[id].built.recording
-        assert recording.audio is not None
-        return audio.load(recording.audio, name=recording.path)
+    def _decode(self, id: str) -> np.ndarray:
+        """The waveform of a whole file; those that were asked for last are kept."""
+        with self._lock:
+            if id not in self._decoded:
+                recording = self.texts[id].built.recording
+                assert recording.audio is not None
+                self._decoded[id] = audio.load(
+                    recording.audio, name=recording.path, track=self._track
+                )
+            self._decoded.move_to_end(id)
+            while len(self._decoded) > 1 and sum(map(len, self._decoded.values())) > _MOST_KEPT:
+                self._decoded.popitem(last=False)
+            return self._decoded[id]
 
     def can_play(self, item: Item) -> bool:
         """Whether the item has audio that can be asked for."""

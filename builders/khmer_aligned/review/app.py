@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from khmer_aligned.review.realign import Realigner
 from khmer_aligned.review.session import REASONS, Session
 from khmer_aligned.schema import SAMPLE_RATE
 
+_LONGEST = 1e7  # seconds; no recording is longer
 PAGE = Path(__file__).with_name("page")
 _SCRIPTS = [*SCRIPTS, *(PAGE / name for name in ("server.js", "edges.js", "rows.js", "review.js"))]
 
@@ -108,8 +109,7 @@ class _Views:
                 index,
                 _text(body, "verdict"),
                 _text(body, "text"),
-                _number(body, "start"),
-                _number(body, "end"),
+                (_number(body, "start"), _number(body, "end")),
                 _text(body, "reason"),
             )
             return self._session.view(index)
@@ -141,7 +141,13 @@ def _index(body: Mapping[str, Any]) -> int:
 
 
 def _number(values: Mapping[str, Any], name: str) -> float:
-    return _read(float, values.get(name), f"{name} is no number of seconds")
+    try:
+        number = float(values[name])
+    except (KeyError, TypeError, ValueError, OverflowError):
+        raise UserError(f"{name} is no number of seconds") from None
+    if not abs(number) < _LONGEST:  # NaN and infinity, too
+        raise UserError(f"{name} is no time in a recording")
+    return number
 
 
 def _text(values: Mapping[str, Any], name: str) -> str:
@@ -150,13 +156,3 @@ def _text(values: Mapping[str, Any], name: str) -> str:
         raise UserError(f"{name} is no text")
     # Half of a character, which no file in UTF-8 can hold.
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
-def _read(convert: Callable[[Any], float], value: Any, message: str) -> float:
-    try:
-        number = convert(value)
-    except (TypeError, ValueError, OverflowError):
-        raise UserError(message) from None
-    if not abs(number) < 1e7:  # NaN and infinity, too
-        raise UserError(message)
-    return number

@@ -12,7 +12,7 @@ from khmer_aligned import aligners
 from khmer_aligned.aligners.base import Aligner
 from khmer_aligned.alignment.align import align
 from khmer_aligned.clips.labels import LabelCounter
-from khmer_aligned.clips.stretch import judge_stretch, keep_all
+from khmer_aligned.clips.stretch import JudgedStretch, judge_stretch, keep_all
 from khmer_aligned.dataset.config import BuildConfig
 from khmer_aligned.errors import Failed
 from khmer_aligned.report.examples import place_words
@@ -63,10 +63,22 @@ class Realigner:
         spoken = aligned.transcript.spoken_text(0, len(aligned.words))
         return {
             "fits": judged.verdict is True,
-            "problem": "" if judged.verdict is True else judged.verdict[1],
+            "problem": _problem(judged, config.max_labels),
             "score": round(judged.figures.score, 4),
             "misfit": round(judged.figures.misfit, 3),
             "labels": judged.figures.labels,
             "spoken": spoken,
             "words": place_words(spoken, [asdict(word) for word in aligned.words]),
         }
+
+
+def _problem(judged: JudgedStretch, max_labels: int) -> str:
+    """Why the rules of the build would not keep a stretch; "" where they would."""
+    if judged.verdict is True:
+        return ""
+    if not judged.piece.fits:
+        return (
+            f"{judged.piece.labels} labels, and a clip holds {max_labels}: the build cuts it at "
+            "pauses, if there are any"
+        )
+    return judged.verdict[1]

@@ -64,11 +64,13 @@ def review(folder: Path, settings: ReviewSettings) -> str:
     Raises UserError where the folder is no build, its recordings are not at hand, or another
     address than this machine's own is asked for without a token.
     """
-    import uvicorn
+    try:
+        import uvicorn
 
-    from khmer_aligned.review.app import make_app
-    from khmer_aligned.review.guard import LOOPBACK
-
+        from khmer_aligned.review.app import make_app
+        from khmer_aligned.review.guard import LOOPBACK
+    except ImportError as error:
+        raise UserError(f"{error.name} is missing: pip install 'khmer-aligned[web]'") from error
     if settings.host not in LOOPBACK and not settings.token:
         raise UserError(
             f"--host {settings.host}: anybody who reaches it could change the corrections; give "
@@ -112,8 +114,13 @@ def open_session(folder: Path, report: Report, settings: ReviewSettings) -> tupl
     drawn = None
     if settings.sample is not None:
         drawn = draw(items, settings.sample, settings.seed, report["key"])
-        items = [item for item in items if item.recording_id in _recordings_of(items, drawn.keys)]
-    source = Source(Origin(name, corrections=origin.corrections), {i.recording_id for i in items})
+        recordings = _recordings_of(items, drawn.keys)
+        items = [item for item in items if item.recording_id in recordings]
+    source = Source(
+        Origin(name, corrections=origin.corrections),
+        {item.recording_id for item in items},
+        report["config"].get("track", 1),
+    )
     located = _reviewable(source.locate(items), source, settings.clip)
     if drawn is not None:
         by_key = {item.key: item for item in located}

@@ -148,8 +148,9 @@ class Session:
         if decision:
             start, end = min(start, decision.start), max(end, decision.end)
         low = max(0.0, start - _AROUND)
-        high = min(self.source.duration(item.recording_id), min(end, start + MAX_WINDOW) + _AROUND)
-        return low, max(low, high)
+        first, last = self.source.bounds(item.recording_id)
+        high = min(last, min(end, start + MAX_WINDOW) + _AROUND)
+        return max(first, low), max(first, low, high)
 
     def waveform(self, index: int, start: float, end: float) -> np.ndarray:
         """Seconds [start, end) of the file that a stretch is in, float32 (n,) at 16 kHz."""
@@ -159,37 +160,17 @@ class Session:
         return self.source.waveform(self.items[index].recording_id, start, end)
 
     def decide(
-        self, index: int, verdict: str, text: str, start: float, end: float, reason: str = ""
+        self, index: int, verdict: str, text: str, edges: tuple[float, float], reason: str = ""
     ) -> Decision:
-        """Decide on a stretch, and save the file.
+        """Decide on a stretch between two edges, seconds of the file, and save the file.
 
         Raises UserError for edges that leave the file, overlap another corrected stretch or are
         more than a clip can hold, and for an accepted stretch without text.
         """
         with self._lock:
-            stretch = self._stretch(index)
-            self._check(index, verdict, text, start, end)
-            before = self.decision_on(index)
-            edges = stretch.edges if before is None else (before.start, before.end)
-            moved = abs(start - edges[0]) > _SAME or abs(end - edges[1]) > _SAME
-            shown = stretch.shown_text(None)
-            is_clip = self.items[index].kind == CLIP
-            made = replace(
-                stretch.template,
-                after=stretch.after(text) if verdict == ACCEPT else stretch.after(shown),
-                start=round(start, 4),
-                end=round(end, 4),
-                verdict=verdict,
-                reason=" ".join(reason.split()),
-                moved=moved or (before is not None and before.moved),
-                changed=(verdict == REJECT or moved or text.strip() != shown)
-                if is_clip
-                else verdict == ACCEPT,
-                who=self.who,
-                when=_now(),
-                session=self.started,
-                sample=self.sample,
-            )
+            self._check(index, verdict, text, edges)
+            made = self._make_decision(index, verdict, text, edges)
+            made = replace(made, reason=" ".join(reason.split()))
             decisions = self._read()
             kept = [d for d in decisions if not (d.session == self.started and made.is_of(d))]
             replaced = [d for d in decisions if d not in kept]
@@ -198,11 +179,39 @@ class Session:
             self._acts.append(Act(made, replaced[-1] if replaced else None))
             return made
 
-    def _check(self, index: int, verdict: str, text: str, start: float, end: float) -> None:
+    def _make_decision(
+        self, index: int, verdict: str, text: str, edges: tuple[float, float]
+    ) -> Decision:
+        stretch, before = self._stretch(index), self.decision_on(index)
+        shown_edges = stretch.edges if before is None else (before.start, before.end)
+        shown = stretch.shown_text(None)
+        moved = any(abs(a - b) > _SAME for a, b in zip(edges, shown_edges, strict=True))
+        changed = verdict == ACCEPT  # of a rejection
+        if self.items[index].kind == CLIP:
+            changed = verdict == REJECT or moved or text.strip() != shown
+        # What the build has of an earlier correction stays corrected by a look that agrees.
+        earlier = _Index(self._read()).find(stretch.template, None)
+        return replace(
+            stretch.template,
+            after=stretch.after(text if verdict == ACCEPT else shown),
+            start=round(edges[0], 4),
+            end=round(edges[1], 4),
+            verdict=verdict,
+            moved=moved or (earlier is not None and earlier.moved),
+            changed=changed,
+            kind=stretch.template.kind if earlier is None else earlier.kind,
+            who=self.who,
+            when=_now(),
+            session=self.started,
+            sample=self.sample,
+        )
+
+    def _check(self, index: int, verdict: str, text: str, edges: tuple[float, float]) -> None:
+        start, end = edges
         if verdict not in (ACCEPT, REJECT):
             raise UserError(f"{verdict!r} is no verdict")
-        duration = self.source.duration(self.items[index].recording_id)
-        if not 0 <= start < end <= duration + _SAME:
+        first, last = self.source.bounds(self.items[index].recording_id)
+        if not first - _SAME <= start < end <= last + _SAME:
             raise UserError(f"the edges {start:.2f} s and {end:.2f} s are not in the recording")
         if verdict == ACCEPT and end - start > MAX_CLIP_SECONDS:
             raise UserError(f"a clip holds {MAX_CLIP_SECONDS:.0f} s at most: move the edges")

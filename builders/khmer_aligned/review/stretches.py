@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from khmer_aligned.recordings.corrections import ACCEPT, Decision
+from khmer_aligned.report.examples import text_around
 from khmer_aligned.report.items import Item
 from khmer_aligned.report.source import Text
 
 MAX_WINDOW = 60.0  # seconds of a stretch that are shown; of a longer one its beginning
-_AROUND = 160  # characters of the text before and behind
 
 
 @dataclass(frozen=True)
@@ -68,5 +68,5 @@ def stretch_of(item: Item, text: Text) -> Stretch:
     template = Decision(
         item.recording_id, span, before, before, item.start, item.end, "", item.kind
     )
-    around = built[max(0, first - _AROUND) : first], built[last : last + _AROUND]
+    around = text_around(built, first, last)
     return Stretch(template, built[first:last], built[low:first], built[last:high], around)

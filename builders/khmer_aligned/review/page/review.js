@@ -97,7 +97,7 @@
       now.fit = fit;
       showFit(fit);
     } catch (error) {
-      if (asked === now) say(error.message, true);
+      if (asked === now && error.name !== "AbortError") say(error.message, true);
     }
   }
 

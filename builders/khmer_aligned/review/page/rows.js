@@ -7,9 +7,11 @@ class Rows {
     this.onChoose = onChoose;
     this.list = document.getElementById("rows");
     this.order = rows.map((_, index) => index); // what the filters leave, in order
-    for (const name of ["kind", "state", "reason", "recording", "speaker", "order", "search"]) {
-      document.getElementById(name).addEventListener("input", () => this.filter());
+    for (const name of ["kind", "state", "reason", "recording", "speaker", "order"]) {
+      document.getElementById(name).addEventListener("input", () => { this.filter(); this.enter(); });
     }
+    document.getElementById("search").addEventListener("input", () => this.filter());
+    document.getElementById("search").addEventListener("change", () => this.enter());
     this.fill("reason");
     this.fill("recording");
     this.fill("speaker");
@@ -41,6 +43,13 @@ class Rows {
     }[value("order")];
     if (by) this.order.sort((a, b) => (by(this.rows[a]) < by(this.rows[b]) ? -1 : 1));
     this.show();
+  }
+
+  // Goes to the first stretch of a list that does not hold the current one.
+  enter() {
+    if (this.order.length && !this.order.includes(this.current)) {
+      this.onChoose(this.next(null, 1, true) ?? this.order[0]);
+    }
   }
 
   // The stretch that is `by` places further on; undecided: skip those that are decided.

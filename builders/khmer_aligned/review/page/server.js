@@ -6,14 +6,15 @@ const Server = (() => {
   const kept = new Map(); // index -> promise of {view, buffer, fit}
   const MOST = 12;
 
-  async function ask(path, body) {
+  async function ask(path, body, signal) {
     const options = body === undefined ? {} : {
-      method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body),
+      method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body), signal,
     };
     let response;
     try {
       response = await fetch(path, options);
     } catch (error) {
+      if (error.name === "AbortError") throw error;
       throw new Error("the server does not answer; what was decided is saved: start `review` again");
     }
     if (!response.ok) {
@@ -25,7 +26,7 @@ const Server = (() => {
     return response;
   }
 
-  const json = async (path, body) => (await ask(path, body)).json();
+  const json = async (path, body, signal) => (await ask(path, body, signal)).json();
 
   async function fetchStretch(index) {
     const view = await json(`/api/stretch/${index}`);
@@ -44,7 +45,14 @@ const Server = (() => {
     return kept.get(index);
   }
 
-  const align = ({ index, text, start, end }) => json("/api/align", { index, text, start, end });
+  // One alignment at a time: a browser has six connections, and decisions must not wait.
+  let aligning = null;
+  function align(body) {
+    if (aligning) aligning.abort();
+    aligning = new AbortController();
+    return json("/api/align", body, aligning.signal);
+  }
+
   const forget = (index) => kept.delete(index);
   return { json, stretch, align, forget };
 })();
