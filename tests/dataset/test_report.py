@@ -50,9 +50,11 @@ def test_audio_that_could_not_be_read_is_said_beside_the_balance():
     size = {"recordings": 2, "clips": 5, "seconds": 120.0, "bytes": 1, "stored_bytes": 1}
     totals = sum_tallies([tally(unread=3), tally()])
     assert totals["recordings"] == {"in": 8, "unread": 3}
-    table = summary({**totals, "splits": {"train": size}, "lag": lag})
+    table = summary({**totals, "splits": {"train": size}, "texts": {}, "lag": lag})
     assert "3 of 8 recordings could not be read: their audio is in none of these numbers" in table
-    assert "could not be read" not in summary({**sum_tallies([tally()]), "splits": {}, "lag": lag})
+    assert "could not be read" not in summary(
+        {**sum_tallies([tally()]), "splits": {}, "texts": {}, "lag": lag}
+    )
 
 
 def test_the_table_on_the_screen():
@@ -60,7 +62,7 @@ def test_the_table_on_the_screen():
     lag = {
         "seconds": 0.187, "source": "measured", "edges": 500, "recordings": 9, "differing": []
     }  # fmt: skip
-    report = {**sum_tallies([tally()]), "splits": {"train": size}, "lag": lag}
+    report = {**sum_tallies([tally()]), "splits": {"train": size}, "texts": {}, "lag": lag}
     lines = summary(report).splitlines()
     assert lines[1].split() == ["train", "2", "5", "2.0"]
     assert "kept 66.7% of 0.1 minutes and 70.0% of 10 characters" in lines[2]
