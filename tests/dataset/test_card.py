@@ -32,6 +32,7 @@ def a_report(**changes):
         },
         "rights": {"licences": {"": 2}, "sources": {"": 2}},
         "files": {},
+        "texts": {},
         "lag": a_lag(),
         "duplicates": {
             "equal": 0,

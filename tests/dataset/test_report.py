@@ -52,11 +52,10 @@ def test_audio_that_could_not_be_read_is_said_beside_the_balance():
     size = {"recordings": 2, "clips": 5, "seconds": 120.0, "bytes": 1, "stored_bytes": 1}
     totals = sum_tallies([tally(unread=3), tally()])
     assert totals["recordings"] == {"in": 8, "unread": 3}
-    table = summary({**totals, "splits": {"train": size}, "lag": lag, "duplicates": NO_DUPLICATES})
+    more = {"texts": {}, "lag": lag, "duplicates": NO_DUPLICATES}
+    table = summary({**totals, "splits": {"train": size}, **more})
     assert "3 of 8 recordings could not be read: their audio is in none of these numbers" in table
-    assert "could not be read" not in summary(
-        {**sum_tallies([tally()]), "splits": {}, "lag": lag, "duplicates": NO_DUPLICATES}
-    )
+    assert "could not be read" not in summary({**sum_tallies([tally()]), "splits": {}, **more})
 
 
 def test_the_table_on_the_screen():
@@ -67,6 +66,7 @@ def test_the_table_on_the_screen():
     report = {
         **sum_tallies([tally()]),
         "splits": {"train": size},
+        "texts": {},
         "lag": lag,
         "duplicates": NO_DUPLICATES,
     }

@@ -146,4 +146,4 @@ def test_a_source_with_corrections_is_another_source(tmp_path, recordings):
     (as_it_is,) = sources.read_uncorrected(str(tmp_path))
     assert as_it_is.text == TEXT
     with pytest.raises(UserError, match="no such file of corrections"):
-        sources.find(str(tmp_path), tmp_path / "elsewhere.jsonl")
+        sources.find(str(tmp_path), corrections=tmp_path / "elsewhere.jsonl")

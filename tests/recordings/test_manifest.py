@@ -42,8 +42,8 @@ def test_manifests_of_all_kinds_hold_the_same(tmp_path, ending, column):
 @pytest.mark.parametrize(
     ("file_name", "columns", "problem", "detail"),
     [
-        ("../outside.wav", {}, Problem.OUTSIDE, "outside.wav: the name leaves the folder"),
-        ("{tmp_path}/outside.wav", {}, Problem.OUTSIDE, "outside.wav: the name leaves the folder"),
+        ("../outside.wav", {}, Problem.OUTSIDE, "the name of the audio file leaves"),
+        ("{tmp_path}/outside.wav", {}, Problem.OUTSIDE, "the name of the audio file leaves"),
         ("none.wav", {}, Problem.NO_AUDIO, "none.wav: no such audio file"),
         ("a\0.wav", {}, Problem.OUTSIDE, "leaves the folder"),
         ("a" * 5000, {}, Problem.BAD_ROW, "no file can have this name"),

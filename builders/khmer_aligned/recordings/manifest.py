@@ -122,7 +122,7 @@ class _Table:
         file_name = next((row[column] for column in FILE_COLUMNS if row.get(column)), None)
         if file_name is None:
             raise _bad_row(f"no file name (column {' or '.join(FILE_COLUMNS)})")
-        path = self._path(str(file_name), "file name")
+        path = self._path(str(file_name), "name of the audio file")
         if not path.is_file():
             raise UserError(f"{path.name}: no such audio file", category=Problem.NO_AUDIO)
         id = folder.name_of(path, self.root)
@@ -148,7 +148,8 @@ class _Table:
         followed, so that the file is called by its place in the folder."""
         path = self.path.parent / _string(name, what)
         if not folder.is_inside(path, self.root):
-            message = f"{path.name}: the name leaves the folder"
+            # Without the name: what lies elsewhere on this machine is not published.
+            message = f"the {what} leaves the folder; put the file there"
             raise UserError(message, category=Problem.OUTSIDE)
         try:
             path.is_file()  # a name that is too long, or holds a null character
