@@ -109,6 +109,8 @@ def _outcomes(rows: datasets.Dataset, part: pa.Table) -> datasets.Dataset:
         "samples": samples,
         "characters": [len(text) for text in texts],
         "raw": texts,
+        "raw_first": np.zeros(count, np.int64),
+        "path": [f"{name}.flac" for name in rows["recording"][:]],
         "recording_samples": samples,
         "recording_characters": [len(text) for text in texts],
         "differing_lag": [None] * count,

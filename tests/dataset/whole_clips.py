@@ -59,6 +59,8 @@ def _outcome(row: Row) -> Row:
         "samples": len(waveform),
         "characters": len(text),
         "raw": text,
+        "raw_first": 0,
+        "path": f"{row['recording']}.flac",
         "recording_samples": len(waveform),
         "recording_characters": len(text),
         "fingerprint": fingerprint(waveform),

@@ -31,6 +31,8 @@ class Aligner(Protocol):
     blank: int  # the id of CTC's blank
     stride: int  # samples per frame: frame i starts at sample i * stride
 
+    def __hash__(self) -> int: ...
+
     def tokens(self, word: SpokenWord) -> Tokens:
         """The tokens of a word; none for a word that the vocabulary cannot spell."""
         ...

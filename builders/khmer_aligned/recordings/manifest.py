@@ -53,7 +53,8 @@ def read(name: str) -> Iterator[Recording]:
     for manifest in _manifests(root):
         folder.check_inside(manifest, root)
         rows = list(read_rows(manifest))
-        files = Counter(name for _, row in rows if (name := stated(row, TEXT_FILE_COLUMNS)))
+        stated_files = (stated(row, TEXT_FILE_COLUMNS) for _, row in rows)
+        files = Counter(file for file in stated_files if file)
         table = _Table(root, manifest, files)
         for number, row in rows:
             columns.update(str(column) for column in row if column != OVERFLOW)
