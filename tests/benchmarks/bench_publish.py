@@ -21,7 +21,7 @@ from tests.hub.fixtures import Hub
 from tests.hub.handler import Fault
 from tests.hub.server import Server
 
-from khmer_aligned.dataset.parquet import write_parquet
+from khmer_aligned.dataset.parquet import write_clips
 from khmer_aligned.schema import CLIP_FEATURES
 
 KINDS = {
@@ -128,7 +128,8 @@ def write_rows(folder: Path, changed: range) -> Path:
             rows[-1] |= {"text": "ថ្មី", "spoken": "ថ្មី"}
     columns = {name: [row[name] for row in rows] for name in CLIP_FEATURES}
     table = datasets.Dataset.from_dict(columns).cast_column("audio", CLIP_FEATURES["audio"])
-    write_parquet(table.cast(CLIP_FEATURES), folder / "data" / "train-00000-of-00001.parquet")
+    clips = table.cast(CLIP_FEATURES).data.table
+    write_clips([clips], folder / "data" / "train-00000-of-00001.parquet")
     return folder
 
 

@@ -100,7 +100,7 @@ class Passage:
 
 @lru_cache(maxsize=4)
 def index_text(raw: str, aligner: Aligner) -> TextIndex:
-    """The tokens of a text for `find_passage`; 60,000 characters take about a second, and are kept."""
+    """The tokens of a text for `find_passage`, kept: 60,000 characters take about a second."""
     tokens: list[int] = []
     spans: list[Span] = []
     phrases = [0]

@@ -31,7 +31,6 @@ from khmer_aligned.recordings.sources import Corpus
 from khmer_aligned.recordings.timed import TimedText
 from khmer_aligned.recordings.transcripts import read_transcript
 from khmer_aligned.schema import RECORDING_FEATURES, Cue, Problem
-from khmer_aligned.text import Span
 
 _BATCH = 8  # recordings that are decoded at once
 
@@ -168,7 +167,7 @@ def report_texts(recordings: datasets.Dataset, root: Path) -> dict[str, TextRepo
         if name not in reports:
             reports[name] = {"characters": len(_text(file)), "passages": {}, "unspoken": []}
         if start is not None:
-            reports[name]["passages"][id] = (start, start + len(text))
+            reports[name]["passages"][id] = [start, start + len(text)]
     for name, report in reports.items():
         whole = _text(str(root / name))
         report["unspoken"] = list(_unspoken(report["passages"].values(), whole))
@@ -183,12 +182,12 @@ def _text(file: str) -> str:
         return ""
 
 
-def _unspoken(passages: Iterable[Span], whole: str) -> Iterator[Span]:
+def _unspoken(passages: Iterable[list[int]], whole: str) -> Iterator[list[int]]:
     """The characters between passages, white space apart."""
     position = 0
-    for first, last in [*sorted(passages), (len(whole), len(whole))]:
+    for first, last in [*sorted(passages), [len(whole), len(whole)]]:
         if whole[position:first].strip():
-            yield position, first
+            yield [position, first]
         position = max(position, last)
 
 

@@ -34,6 +34,7 @@ def make_plan(source: str, out: Path, config: BuildConfig, corrections: Path | N
     the source is missing, or `out` holds something else.
     """
     check_folder(out)
+    sources.check(source)
     config = pin_models(config)
     identity = identify(config)
     # A tokenizer that cannot be loaded is an error now, not after the first shard is aligned.

@@ -14,7 +14,6 @@ from khmer_aligned.dataset.rights import Rights
 from khmer_aligned.dataset.statistics import Statistics
 from khmer_aligned.errors import UserError
 from khmer_aligned.schema import SAMPLE_RATE
-from khmer_aligned.text import Span
 
 UNITS = ("samples", "characters")  # of audio, of raw transcript
 
@@ -73,8 +72,8 @@ class TextReport(TypedDict):
     """
 
     characters: int
-    passages: dict[str, Span]
-    unspoken: list[Span]
+    passages: dict[str, list[int]]
+    unspoken: list[list[int]]
 
 
 class SplitSize(TypedDict):

@@ -77,6 +77,13 @@ def find(name: str, memory: Path | None = None, corrections: Path | None = None)
     return corpus._replace(content=content, corrections=str(file.absolute()))
 
 
+def check(name: str) -> None:
+    """Raises UserError where `name` is no place of recordings; no file is read."""
+    root, kind = _place(name)
+    if kind == "dataset" and not root.is_dir():
+        resolve(name, "dataset")
+
+
 def _find(name: str, memory: Path | None) -> Corpus:
     root, kind = _place(name)
     if kind == "dataset" and not root.is_dir():
