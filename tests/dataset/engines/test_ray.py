@@ -65,12 +65,17 @@ def test_a_lost_actor_changes_no_byte(
 ):
     import ray
 
+    from khmer_aligned.dataset.engines import ray as ray_engine
+
     monkeypatch.setattr(rows, "_SHARD_CHARACTERS", 500)
+    monkeypatch.setattr(ray_engine, "_CPUS", 1)  # two actors on two cores
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     config = BuildConfig(str(aligner_folder), str(tokenizer_folder), 150, lag=0.05)
     build(recordings, tmp_path / "local", config)
     killer = Killer()
-    ray.init(address="local", num_cpus=8, include_dashboard=False, logging_level="ERROR")
+    # As urgent as the other tests, beside which nothing would be left for them.
+    urgent = {"worker_niceness": 0}
+    ray.init(address="local", num_cpus=2, include_dashboard=False, _system_config=urgent)
     try:
         killer.start()
         build(recordings, tmp_path / "ray", config, engine="ray")
