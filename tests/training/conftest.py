@@ -145,29 +145,36 @@ def few(tmp_path_factory) -> Path:
     return sounds(tmp_path_factory.mktemp("few"), {"train": 16, "validation": 2, "test": 2})
 
 
+def tiny_config(
+    vocabulary: int, seconds: int, *, positions: int, start: int, end: int
+) -> WhisperConfig:
+    """A Whisper of one layer on each side, for a window of so many seconds."""
+    return WhisperConfig(
+        vocab_size=vocabulary,
+        num_mel_bins=40,
+        d_model=64,
+        encoder_layers=1,
+        decoder_layers=1,
+        encoder_attention_heads=2,
+        decoder_attention_heads=2,
+        encoder_ffn_dim=128,
+        decoder_ffn_dim=128,
+        max_source_positions=seconds * 50,
+        max_target_positions=positions,
+        decoder_start_token_id=start,
+        pad_token_id=end,
+        bos_token_id=end,
+        eos_token_id=end,
+    )
+
+
 def tiny_model() -> models.Whisper:
     """A Whisper of 0.2 M parameters with a window of 2 s, in memory, the same each time."""
     tokenizer = byte_tokenizer()
     end = tokenizer.eos_token_id
     torch.manual_seed(0)
     model = WhisperForConditionalGeneration(
-        WhisperConfig(
-            vocab_size=len(tokenizer),
-            num_mel_bins=40,
-            d_model=64,
-            encoder_layers=1,
-            decoder_layers=1,
-            encoder_attention_heads=2,
-            decoder_attention_heads=2,
-            encoder_ffn_dim=128,
-            decoder_ffn_dim=128,
-            max_source_positions=WINDOW_SECONDS * 50,
-            max_target_positions=64,
-            decoder_start_token_id=end + 1,
-            pad_token_id=end,
-            bos_token_id=end,
-            eos_token_id=end,
-        )
+        tiny_config(len(tokenizer), WINDOW_SECONDS, positions=64, start=end + 1, end=end)
     ).eval()
     labeller = Labeller(tokenizer)
     model.generation_config = models.generation_config(model, labeller)

@@ -12,6 +12,7 @@ import transformers
 from accelerate import PartialState
 from safetensors.torch import load_file, save_file
 
+from khmer_aligned.files import replace_whole
 from khmer_whisper.checkpoints import last_checkpoint
 from khmer_whisper.config import Config
 from khmer_whisper.examples.stream import TrainingClips
@@ -49,9 +50,8 @@ def learn_rows(whisper: Whisper, config: Config, clips: TrainingClips, folder: P
             trainer.run(last_checkpoint(folder))
             restore_model(whisper, trainer)
         if state.is_main_process:
-            partial = learned.with_suffix(".partial")
-            save_file({"rows": table.detach()[ids].cpu()}, partial)
-            partial.replace(learned)
+            with replace_whole(learned) as partial:
+                save_file({"rows": table.detach()[ids].cpu()}, partial)
         state.wait_for_everyone()
     with torch.no_grad():
         table[ids] = load_file(learned)["rows"].to(table)

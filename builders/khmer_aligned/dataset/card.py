@@ -20,7 +20,13 @@ from khmer_aligned.dataset.report import (
 )
 from khmer_aligned.dataset.rights import describe_rights
 from khmer_aligned.dataset.statistics import SplitStatistics, Statistics
-from khmer_aligned.hub.cards import escape, licence_sentence
+from khmer_aligned.hub.cards import (
+    escape,
+    licence_sentence,
+    read_header,
+    read_repository,
+    read_title,
+)
 from khmer_aligned.schema import CLIP_FEATURES, SAMPLE_RATE, SPLITS
 
 TITLE = "Khmer aligned speech"
@@ -53,6 +59,20 @@ def render_card(
         **_body(report),
     )
     return str(card) + "\n"
+
+
+def renew_card(
+    report: Report, card: Path, licence: str | None = None, title: str | None = None
+) -> str:
+    """`render_card` with what its publisher gave the file `card`, where nothing else is asked."""
+    if not card.is_file():
+        return render_card(report, licence, title)
+    return render_card(
+        report,
+        licence or read_header(card).get("license"),
+        title or read_title(card),
+        read_repository(card.read_text(encoding="utf-8")) or UNNAMED,
+    )
 
 
 def render_tasks(report: Report) -> str:

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from khmer_aligned import aligners
 from khmer_aligned.dataset import split
-from khmer_aligned.dataset.card import describe_splits, render_card, render_tasks
+from khmer_aligned.dataset.card import describe_splits, render_tasks, renew_card
 from khmer_aligned.dataset.checked import Checked, count_checked
 from khmer_aligned.dataset.clip_files import Part, write_split
 from khmer_aligned.dataset.leaks import Leaks, clip_splits, find_leaks
@@ -48,7 +48,7 @@ from khmer_aligned.dataset.totals import (
 from khmer_aligned.dataset.twins import find_twins
 from khmer_aligned.errors import UserError
 from khmer_aligned.files import lock_folder, replace_whole, write_whole
-from khmer_aligned.hub.cards import check_licence, read_header, read_repository, read_title
+from khmer_aligned.hub.cards import check_licence
 from khmer_aligned.recordings import sources
 from khmer_aligned.recordings.corrections import read_decisions
 from khmer_aligned.recordings.snapshot import changed_since
@@ -282,17 +282,8 @@ def _split_sizes(statistics: Statistics, files: dict[str, WrittenFile]) -> dict[
 
 def _write_texts(report: Report, state: State, licence: str | None, title: str | None) -> None:
     """Write the card, with what its publisher gave it before, the tasks and build.json."""
-    card, repository = state.out / "README.md", None
-    if card.is_file():
-        text = card.read_text(encoding="utf-8")
-        licence = licence or read_header(card).get("license")
-        title, repository = title or read_title(card), read_repository(text)
-    rendered = (
-        render_card(report, licence, title, repository)
-        if repository
-        else render_card(report, licence, title)
-    )
-    write_whole(state.stage / "README.md", rendered)
+    card = renew_card(report, state.out / "README.md", licence, title)
+    write_whole(state.stage / "README.md", card)
     write_whole(state.stage / "eval.yaml", render_tasks(report))
     write_whole(state.stage / _RECORD, json.dumps(report, ensure_ascii=False, indent=2))
 

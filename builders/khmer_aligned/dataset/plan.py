@@ -30,11 +30,11 @@ def make_plan(source: str, out: Path, config: BuildConfig, corrections: Path | N
     """The plan of the build of `source` in `out`: the one that is written down, or a new one.
 
     corrections: their file, where it does not lie in the source's folder. Another process that
-    plans in the same folder is waited for. Raises UserError where a model or
-    the source is missing, or `out` holds something else.
+    plans in the same folder is waited for. Raises UserError where a model or the source is missing,
+    or `out` holds something else.
     """
     check_folder(out)
-    sources.check(source)
+    place = sources.locate(str(Path(source).absolute()) if Path(source).exists() else source)
     config = pin_models(config)
     identity = identify(config)
     # A tokenizer that cannot be loaded is an error now, not after the first shard is aligned.
@@ -43,7 +43,7 @@ def make_plan(source: str, out: Path, config: BuildConfig, corrections: Path | N
     state.folder.mkdir(parents=True, exist_ok=True)
     with lock_folder(state.folder, "plan.lock", wait=True):
         try:
-            return _find_or_make(source, state, config, identity, corrections)
+            return _find_or_make(place, state, config, identity, corrections)
         except Exception:
             leave_free(state)
             raise
@@ -73,7 +73,7 @@ def leave_free(state: State) -> None:
 
 
 def _find_or_make(
-    source: str,
+    place: sources.Place,
     state: State,
     config: BuildConfig,
     identity: dict[str, Any],
@@ -82,8 +82,7 @@ def _find_or_make(
     before = read_plan(state.out)
     if before is not None:
         check_settings(state.out, before.identity, identity)
-    place = str(Path(source).absolute()) if Path(source).exists() else source
-    corpus = sources.find(place, state.files, corrections)
+    corpus = sources.take(place, state.files, corrections)
     identity = {"source": {"kind": corpus.kind, "content": corpus.content}, **identity}
     key = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
     if before is not None and before.key == key and not before.changed_outcomes():

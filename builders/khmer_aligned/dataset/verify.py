@@ -14,13 +14,13 @@ from typing import Any
 import pyarrow.parquet as pq
 import soundfile
 
-from khmer_aligned.dataset.card import UNNAMED, render_card, render_tasks
+from khmer_aligned.dataset.card import render_tasks, renew_card
 from khmer_aligned.dataset.parquet import uncompressed_size
 from khmer_aligned.dataset.report import UNITS, Report
 from khmer_aligned.dataset.statistics import file_sums, measure, shards_of
 from khmer_aligned.errors import UserError
 from khmer_aligned.findings import Findings, compare_tables, compare_texts
-from khmer_aligned.hub.cards import read_header, read_repository, read_title, without_licence
+from khmer_aligned.hub.cards import without_licence
 from khmer_aligned.schema import SAMPLE_RATE, SPLITS
 
 TOLERANCE = (
@@ -179,9 +179,7 @@ def _leaks(report: Report) -> list[str]:
 def _card_differences(folder: Path, report: Report) -> list[str]:
     card = folder / "README.md"
     text = card.read_text(encoding="utf-8")
-    repository = read_repository(text) or UNNAMED
-    licence = read_header(card).get("license")
-    expected = render_card(report, licence, read_title(card), repository)
+    expected = renew_card(report, card)
     differences = compare_texts("README.md", without_licence(text), without_licence(expected))
     tasks = folder / "eval.yaml"
     if not tasks.is_file():

@@ -60,39 +60,53 @@ class Corpus(NamedTuple):
         return read_decisions(Path(self.corrections)) if self.corrections else []
 
 
+class Place(NamedTuple):
+    """Where recordings are."""
+
+    name: str  # a folder, or the Hub id of a dataset
+    kind: str  # a key of SOURCES
+    identity: str | None  # of a dataset on the Hub: its id and commit; None for a folder
+
+
+def locate(name: str) -> Place:
+    """The place that `name` is: a folder, the manifest in a folder, or a dataset's Hub id.
+
+    No recording is read. Raises UserError where there is none.
+    """
+    root, kind = _folder_and_kind(name)
+    if root.is_dir():
+        return Place(str(root), kind, None)
+    return Place(name, kind, resolve(name, "dataset").identity)
+
+
 def find(name: str, memory: Path | None = None, corrections: Path | None = None) -> Corpus:
-    """The corpus that `name` is: a folder, the manifest in a folder, or a dataset's Hub id.
+    """The corpus that `name` is; see `locate` and `take`."""
+    return take(locate(name), memory, corrections)
+
+
+def take(place: Place, memory: Path | None = None, corrections: Path | None = None) -> Corpus:
+    """The corpus at a place, its files hashed.
 
     memory: a file that keeps the hashes of a folder's files for the next time. corrections: the
-    file of corrections; by default `corrections.jsonl` in the folder. Raises UserError where there
-    is none.
+    file of corrections; by default `corrections.jsonl` in the folder. Raises UserError where a
+    given one is missing.
     """
-    corpus = _find(name, memory)
-    file = corrections_file(corpus.name, corrections)
+    name, kind, identity = place
+    if identity is None:
+        files = Snapshot.take(files_of(Path(name), kind), memory)
+        corpus = Corpus(name, kind, files.content, files)
+    else:
+        corpus = Corpus(name, kind, identity)
+    file = corrections_file(name, corrections)
     if file is None or not read_decisions(file):
         return corpus
     if corrections is None:
-        folder.check_inside(file, Path(corpus.name))
+        folder.check_inside(file, Path(name))
     content = f"{corpus.content}+corrections@sha256:{sha256_of_file(file)}"
     return corpus._replace(content=content, corrections=str(file.absolute()))
 
 
-def check(name: str) -> None:
-    """Raises UserError where `name` is no place of recordings; no file is read."""
-    root, kind = _place(name)
-    if kind == "dataset" and not root.is_dir():
-        resolve(name, "dataset")
-
-
-def _find(name: str, memory: Path | None) -> Corpus:
-    root, kind = _place(name)
-    if kind == "dataset" and not root.is_dir():
-        return Corpus(name, kind, resolve(name, "dataset").identity)
-    files = Snapshot.take(files_of(root, kind), memory)
-    return Corpus(str(root), kind, files.content, files)
-
-
-def _place(name: str) -> tuple[Path, str]:
+def _folder_and_kind(name: str) -> tuple[Path, str]:
     """The folder that `name` is, and its format; a name that is no folder is a Hub id."""
     root = Path(name)
     if root.is_file() and root.name in manifest.MANIFESTS:
@@ -113,7 +127,7 @@ def read_uncorrected(name: str) -> Iterator[Recording]:
 
     An audio file that a link puts into the folder from elsewhere is left out.
     """
-    root, kind = _place(name)
+    root, kind = _folder_and_kind(name)
     for recording in SOURCES[kind].read(name if kind == "dataset" else str(root)):
         audio = recording.audio
         if isinstance(audio, Path) and not folder.is_inside(audio, root):

@@ -15,7 +15,7 @@ from threading import Thread
 from khmer_aligned.alignment.doubts import UNREAD
 from khmer_aligned.alignment.thresholds import Thresholds
 from khmer_aligned.console import note
-from khmer_aligned.dataset.card import UNNAMED, render_card
+from khmer_aligned.dataset.card import renew_card
 from khmer_aligned.dataset.checked import count_checked, describe_checked, describe_sample
 from khmer_aligned.dataset.config import BuildConfig
 from khmer_aligned.dataset.origin import Origin, read_origin
@@ -23,7 +23,6 @@ from khmer_aligned.dataset.report import Report
 from khmer_aligned.dataset.verify import read_report
 from khmer_aligned.errors import UserError
 from khmer_aligned.files import write_whole
-from khmer_aligned.hub.cards import read_header, read_repository, read_title
 from khmer_aligned.recordings.corrections import CLIP, FILE, Decision
 from khmer_aligned.report.items import Item, read_items
 from khmer_aligned.report.source import Source
@@ -194,10 +193,7 @@ def record_checked(folder: Path, decisions: Sequence[Decision]) -> str:
         return "nothing was checked"
     report["checked"] = checked
     card = folder / "README.md"
-    text = card.read_text(encoding="utf-8")
-    licence = read_header(card).get("license")
-    repository = read_repository(text) or UNNAMED
-    write_whole(card, render_card(report, licence, read_title(card), repository))
+    write_whole(card, renew_card(report, card))
     write_whole(folder / "build.json", json.dumps(report, ensure_ascii=False, indent=2))
     lines = [describe_checked(checked)]
     if sample := checked["sample"]:

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from transformers import WhisperConfig, WhisperFeatureExtractor, WhisperForConditionalGeneration
+from transformers import WhisperFeatureExtractor, WhisperForConditionalGeneration
 
 from khmer_aligned.hub.resolve import Source
 from khmer_whisper import model as models
 from khmer_whisper.labels import Labeller
 from khmer_whisper.vocabulary import extend
 
-from ..conftest import WINDOW_SECONDS
+from ..conftest import WINDOW_SECONDS, tiny_config
 from .small import SENTENCES, small_tokenizer
 
 TOKENS = 136
@@ -22,22 +22,8 @@ def small_whisper(seconds: int, positions: int) -> models.Whisper:
     tokenizer = small_tokenizer()
     labeller = Labeller(tokenizer)
     torch.manual_seed(0)
-    config = WhisperConfig(
-        vocab_size=len(tokenizer),
-        num_mel_bins=40,
-        d_model=64,
-        encoder_layers=1,
-        decoder_layers=1,
-        encoder_attention_heads=2,
-        decoder_attention_heads=2,
-        encoder_ffn_dim=128,
-        decoder_ffn_dim=128,
-        max_source_positions=seconds * 50,
-        max_target_positions=positions,
-        decoder_start_token_id=labeller.start,
-        pad_token_id=labeller.end,
-        bos_token_id=labeller.end,
-        eos_token_id=labeller.end,
+    config = tiny_config(
+        len(tokenizer), seconds, positions=positions, start=labeller.start, end=labeller.end
     )
     model = WhisperForConditionalGeneration(config).eval()
     model.generation_config = models.generation_config(model, labeller)

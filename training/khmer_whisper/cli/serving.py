@@ -6,10 +6,10 @@ from pathlib import Path
 
 import click
 
-from khmer_aligned.console import ConsoleCommand, device_option, start_on
+from khmer_aligned.console import ConsoleCommand, start_on
 from khmer_aligned.errors import UserError
 from khmer_whisper.cli.quiet import quiet
-from khmer_whisper.cli.transcribing import ENGINES
+from khmer_whisper.cli.transcribing import engine_options
 
 
 @click.command(cls=ConsoleCommand)
@@ -42,16 +42,7 @@ from khmer_whisper.cli.transcribing import ENGINES
     show_default=True,
     help="The largest upload.",
 )
-@click.option("--aligner", help="Time words by this aligner: mms, or a CTC model.")
-@click.option(
-    "--engine",
-    type=click.Choice(ENGINES),
-    help="The library that runs MODEL; by default the one that MODEL is written for.",
-)
-@click.option(
-    "--compute-type", help="float32, bfloat16, or one of CTranslate2's; by default the best."
-)
-@device_option
+@engine_options
 @quiet
 def serve(
     model: str,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import click
 
@@ -13,6 +14,9 @@ from khmer_whisper.cli import processes as several
 from khmer_whisper.cli.quiet import quiet
 from khmer_whisper.config import Config, Mixed
 from khmer_whisper.ctc.config import CtcConfig
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class MixedType(click.ParamType):
@@ -29,15 +33,20 @@ class MixedType(click.ParamType):
             self.fail(str(error), param, ctx)
 
 
+def _config_option(what: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """--config, for the training of `what`."""
+    return click.option(
+        "--config",
+        "config_file",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help=f"A TOML file with these options as keys, such as the training.toml of {what}.",
+    )
+
+
 @click.command(cls=ConsoleCommand)
 @click.argument("dataset")
 @click.argument("out", type=click.Path(path_type=Path, file_okay=False))
-@click.option(
-    "--config",
-    "config_file",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="A TOML file with these options as keys, such as the training.toml of a model.",
-)
+@_config_option("a model")
 @several.option
 @click.option(
     "--allow-differences",
@@ -92,12 +101,7 @@ def train(
 @click.command("train-aligner", cls=ConsoleCommand)
 @click.argument("dataset")
 @click.argument("out", type=click.Path(path_type=Path, file_okay=False))
-@click.option(
-    "--config",
-    "config_file",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="A TOML file with these options as keys, such as the training.toml of an aligner.",
-)
+@_config_option("an aligner")
 @options_of(CtcConfig)
 @quiet
 def train_aligner(dataset: str, out: Path, config_file: Path | None, **options: Any) -> None:

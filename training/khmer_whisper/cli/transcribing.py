@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import click
 
 from khmer_aligned.console import ConsoleCommand, device_option, options_of, start_on
 from khmer_aligned.errors import UserError
+from khmer_aligned.files import replace_whole
 from khmer_whisper.cli.quiet import quiet
 from khmer_whisper.transcription.options import Options
 
@@ -20,6 +21,32 @@ if TYPE_CHECKING:
 
 FORMATS = ("txt", "srt", "vtt", "json", "tsv")
 ENGINES = ("transformers", "ctranslate2")
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def engine_options(command: Callable[P, R]) -> Callable[P, R]:
+    """What runs the model and times its words: --aligner, --engine, --compute-type, --device."""
+    options = (
+        click.option(
+            "--aligner",
+            help="Time the words by this aligner: mms, or a CTC model; by default the model times "
+            "them.",
+        ),
+        click.option(
+            "--engine",
+            type=click.Choice(ENGINES),
+            help="The library that runs MODEL; by default the one that MODEL is written for.",
+        ),
+        click.option(
+            "--compute-type",
+            help="float32, bfloat16, or one of CTranslate2's; by default the best.",
+        ),
+        device_option,
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
 
 
 @click.command(cls=ConsoleCommand)
@@ -40,19 +67,7 @@ ENGINES = ("transformers", "ctranslate2")
     help="Write one file for each audio file into this folder instead of standard output.",
 )
 @options_of(Options)
-@click.option(
-    "--aligner",
-    help="Time the words by this aligner: mms, or a CTC model; by default the model times them.",
-)
-@click.option(
-    "--engine",
-    type=click.Choice(ENGINES),
-    help="The library that runs MODEL; by default the one that MODEL is written for.",
-)
-@click.option(
-    "--compute-type", help="float32, bfloat16, or one of CTranslate2's; by default the best."
-)
-@device_option
+@engine_options
 @quiet
 def transcribe(
     model: str,
@@ -101,13 +116,8 @@ def _transcribe_file(
         for piece in _render(stream, form):
             click.echo(piece, nl=False)
     else:
-        unfinished = path.with_name(f".{path.name}.unfinished")
-        try:
-            with unfinished.open("w", encoding="utf-8") as target:
-                target.writelines(_render(stream, form))
-            unfinished.rename(path)
-        finally:
-            unfinished.unlink(missing_ok=True)
+        with replace_whole(path) as partial, partial.open("w", encoding="utf-8") as target:
+            target.writelines(_render(stream, form))
     if stream.count == 0:
         click.echo(f"{file}: no speech was found", err=True)
 

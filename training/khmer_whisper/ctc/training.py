@@ -75,8 +75,9 @@ def train_aligner(config: CtcConfig, out: Path) -> Result:
     checkpoints = out / CHECKPOINTS
     checkpoints.mkdir(parents=True, exist_ok=True)
     with lock_folder(checkpoints):
-        if differs(checkpoints, _record(inputs)):
-            write_whole(checkpoints / RECORD, _record(inputs))
+        record = _record(inputs)
+        if differs(checkpoints, record):
+            write_whole(checkpoints / RECORD, record)
         steps = _fit(inputs, checkpoints)
         split = next((name for name in ("test", "validation") if inputs.splits.get(name)), None)
         judgement = judge(inputs.aligner, inputs.splits.splits[split]) if split else None
