@@ -10,6 +10,7 @@ import click
 from khmer_aligned.alignment.thresholds import Thresholds
 from khmer_aligned.console import Console, device_option, options_of, start_on
 from khmer_aligned.dataset.config import BuildConfig
+from khmer_aligned.files import is_remote, require_folder
 
 if TYPE_CHECKING:
     from khmer_aligned.alignment.exports import Form, Level
@@ -82,7 +83,7 @@ def align(
 
 @main.command()
 @click.argument("source")
-@click.argument("out", type=click.Path(path_type=Path))
+@click.argument("out")
 @options_of(BuildConfig)
 @options_of(Thresholds)
 @click.option("--licence", help=LICENCE)
@@ -99,7 +100,7 @@ def align(
 @device_option
 def build(
     source: str,
-    out: Path,
+    out: str,
     licence: str | None,
     title: str | None,
     corrections: Path | None,
@@ -113,6 +114,7 @@ def build(
     SOURCE is a folder of recordings with their .txt, a folder with metadata.csv, .tsv or .jsonl,
     or a dataset with an audio and a text column, by folder or Hub id. Started again after it was
     stopped, it goes on where it was; after SOURCE grew or was corrected, it aligns what is new.
+    SOURCE and OUT may be in an object store, as s3://bucket/folder.
 
     With --shard, N processes on any number of machines share the work and OUT: give 1/N to the
     first and N/N to the last, and run `join` when all have ended.
@@ -155,14 +157,18 @@ def _part(shard: str) -> tuple[int, int]:
 def _show(result: BuildResult) -> None:
     click.echo(result.summary(), err=True)
     out = result.folder
-    click.echo(f"wrote {out}; next: khmer-aligned push-dataset {out} org/khmer-aligned", err=True)
+    folder = "FOLDER" if is_remote(out) else out
+    fetch = f"copy it to a {folder}, and " if is_remote(out) else ""
+    click.echo(
+        f"wrote {out}; next: {fetch}khmer-aligned push-dataset {folder} org/khmer-aligned", err=True
+    )
 
 
 @main.command()
-@click.argument("out", type=click.Path(path_type=Path))
+@click.argument("out")
 @click.option("--licence", help=LICENCE)
 @click.option("--title", help="The title of the card.")
-def join(out: Path, licence: str | None, title: str | None) -> None:
+def join(out: str, licence: str | None, title: str | None) -> None:
     """Write the dataset folder OUT from shards that `build --shard` aligned.
 
     It says which shards are missing, if any are. Nothing is aligned or decoded here: a machine
@@ -190,7 +196,7 @@ def calibrate(aligner: str, source: str, device: str | None) -> None:
 
 
 @main.command("push-dataset")
-@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("folder")
 @click.argument("repository")
 @click.option("--licence", help=LICENCE)
 @click.option("--title", help="The title of the card.")
@@ -204,24 +210,25 @@ def calibrate(aligner: str, source: str, device: str | None) -> None:
 )
 @click.option("--create-pr", is_flag=True, help="Open a pull request instead of a commit on main.")
 @click.option("--dry-run", is_flag=True, help="Say what would be uploaded, and change nothing.")
-def push_dataset(folder: Path, repository: str, **settings: Any) -> None:
+def push_dataset(folder: str, repository: str, **settings: Any) -> None:
     """Publish the built FOLDER as REPOSITORY on the Hub, in one commit."""
     from khmer_aligned.dataset.rights import read_rights
     from khmer_aligned.hub.publish import Settings, publish
 
+    built = require_folder(folder)
     click.echo(
-        publish(folder, repository, "dataset", Settings(**settings), read_rights(folder)),
+        publish(built, repository, "dataset", Settings(**settings), read_rights(built)),
         err=True,
     )
 
 
 @main.command()
-@click.argument("out", type=click.Path(path_type=Path))
+@click.argument("out")
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), help="The file.  [default: OUT/report.html]"
 )
 @click.option("--source", help=SOURCE)
-def report(out: Path, output: Path | None, source: str | None) -> None:
+def report(out: str, output: Path | None, source: str | None) -> None:
     """Write one page on the build OUT: its numbers, and clips and rejections to listen to.
 
     The page holds all that it shows, so that it opens from a file, without a network. A publish
@@ -229,11 +236,12 @@ def report(out: Path, output: Path | None, source: str | None) -> None:
     """
     from khmer_aligned.report.page import write_report
 
-    click.echo(f"wrote {write_report(out, output, source=source)}", err=True)
+    page = write_report(require_folder(out), output, source=source)
+    click.echo(f"wrote {page}", err=True)
 
 
 @main.command("push-space")
-@click.argument("out", type=click.Path(path_type=Path))
+@click.argument("out")
 @click.argument("repository")
 @click.option("--source", help=SOURCE)
 @click.option("--licence", help="Of the audio in the page.  [default: that of the dataset's card]")
@@ -243,7 +251,7 @@ def report(out: Path, output: Path | None, source: str | None) -> None:
     "--message", default="Publish the page", show_default=True, help="The title of the commit."
 )
 @click.option("--dry-run", is_flag=True, help="Say what would be uploaded, and change nothing.")
-def push_space(out: Path, repository: str, source: str | None, **settings: Any) -> None:
+def push_space(out: str, repository: str, source: str | None, **settings: Any) -> None:
     """Publish the page of the build OUT as a static Space, REPOSITORY, in one commit.
 
     Visitors browse and listen there. The page holds audio of clips and of rejected stretches.
@@ -251,11 +259,12 @@ def push_space(out: Path, repository: str, source: str | None, **settings: Any) 
     from khmer_aligned.hub.publish import Settings
     from khmer_aligned.report.space import push_space as push
 
-    click.echo(push(out, repository, Settings(**settings), source=source), err=True)
+    built = require_folder(out)
+    click.echo(push(built, repository, Settings(**settings), source=source), err=True)
 
 
 @main.command()
-@click.argument("out", type=click.Path(path_type=Path))
+@click.argument("out")
 @click.option("--clip", help="The clip or rejection to begin with, as `report` names it.")
 @click.option("--sample", type=click.IntRange(min=1), help="Check so many clips, drawn at random.")
 @click.option("--seed", default=1, show_default=True, help="Decides which clips are drawn.")
@@ -269,7 +278,7 @@ def push_space(out: Path, repository: str, source: str | None, **settings: Any) 
 @click.option("--port", default=8017, show_default=True, help="0 takes a free one.")
 @click.option("--token", help="A secret that the address has to have.")
 @device_option
-def review(out: Path, device: str | None, **settings: Any) -> None:
+def review(out: str, device: str | None, **settings: Any) -> None:
     """Listen to the build OUT in a browser, and correct it.
 
     Each decision is saved in corrections.jsonl beside the recordings, which stay as they are; the
@@ -279,7 +288,7 @@ def review(out: Path, device: str | None, **settings: Any) -> None:
     from khmer_aligned.review.serve import review as serve
 
     start_on(device)
-    click.echo(serve(out, ReviewSettings(**settings)), err=True)
+    click.echo(serve(require_folder(out), ReviewSettings(**settings)), err=True)
 
 
 @main.command()

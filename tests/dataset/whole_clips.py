@@ -40,7 +40,7 @@ def _outcome(row: Row) -> Row:
     waveform = make.load_waveform(row)
     text = row["text"]
     if isinstance(waveform, Failed):
-        outcome = make._reject_recording(row, 0, waveform)
+        outcome = make.reject_recording(row, 0, waveform)
         return outcome | {"recording_samples": 0, "recording_characters": len(text)}
     seconds = len(waveform) / SAMPLE_RATE
     clip_id = f"{row['id']}-00000"

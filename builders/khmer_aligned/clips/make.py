@@ -36,6 +36,7 @@ from khmer_aligned.clips.parts import Part, Row, divide
 from khmer_aligned.clips.quality import Figures
 from khmer_aligned.clips.stretch import judge_stretch, keep_all
 from khmer_aligned.errors import Failed, UserError
+from khmer_aligned.files import as_path, fetch
 from khmer_aligned.schema import CLIP_FEATURES, SAMPLE_RATE, Cue, Problem
 from khmer_aligned.speech import speech_seconds
 from khmer_aligned.text import Transcript
@@ -300,7 +301,13 @@ def load_waveform(row: Row, track: int = 1) -> np.ndarray | Failed:
     """The waveform of a recording, or why there is none."""
     if row["problem"] and not row["text_file"]:
         return Failed(row["detail"], row["problem"])
-    source = row["audio"]["bytes"] or Path(row["audio"]["path"])
+    if content := row["audio"]["bytes"]:
+        return _decode(content, row, track)
+    with fetch(as_path(row["audio"]["path"])) as file:
+        return _decode(file, row, track)
+
+
+def _decode(source: Path | bytes, row: Row, track: int) -> np.ndarray | Failed:
     try:
         return audio.load(source, name=row["path"], start=row["start"], end=row["end"], track=track)
     except UserError as error:

@@ -16,7 +16,7 @@ from khmer_aligned.dataset.join import BuildResult, join_shards
 from khmer_aligned.dataset.plan import leave_free, make_plan
 from khmer_aligned.dataset.report import Report
 from khmer_aligned.dataset.state import Plan
-from khmer_aligned.files import lock_folder, write_whole
+from khmer_aligned.files import as_path, lock_folder, write_whole
 from khmer_aligned.hub.cards import check_licence, set_licence, set_title
 
 
@@ -45,7 +45,7 @@ def build(
     files, is never overwritten. Raises UserError for what the user can mend; a bad recording is
     no error, but ends in rejected.jsonl.
     """
-    out = Path(out)
+    out = as_path(out)
     licence = None if licence is None else check_licence(licence)
     run_shards = load_engine(engine)
     config = (config or BuildConfig()).with_options(**options)
@@ -79,7 +79,7 @@ def build_shards(
     if not 1 <= number <= count:
         raise ValueError(f"part {number} of {count}")
     config = (config or BuildConfig()).with_options(**options)
-    plan = make_plan(str(source), Path(out), config, corrections)
+    plan = make_plan(str(source), as_path(out), config, corrections)
     mine = range(number - 1, len(plan.shards), count)
     load_engine("local")(plan.state.out, [index for index in plan.missing if index in mine])
     return plan

@@ -3,8 +3,6 @@ split, else rewritten row group by row group."""
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,6 +15,7 @@ import pyarrow.parquet as pq
 from khmer_aligned.dataset.outcomes import read_written
 from khmer_aligned.dataset.parquet import WrittenFile, write_clips
 from khmer_aligned.dataset.state import State
+from khmer_aligned.files import fetch, link_file
 
 _FILE_SECONDS = 3 * 3600  # of audio in a published file: about 200 MB
 _WRITERS = 4  # files that are written at once
@@ -62,18 +61,14 @@ def _pack(parts: Sequence[Part]) -> Iterator[list[Part]]:
 
 def _write_file(parts: list[Part], state: State, path: Path) -> WrittenFile:
     if len(parts) == 1 and parts[0].is_whole:
-        clips = state.clips(parts[0].shard)
-        try:
-            os.link(clips, path)
-        except OSError:  # a file system without links
-            shutil.copyfile(clips, path)
+        link_file(state.clips(parts[0].shard), path)
         return read_written(state.outcomes(parts[0].shard))
     return write_clips((rows for part in parts for rows in _read_part(part, state)), path)
 
 
 def _read_part(part: Part, state: State) -> Iterator[pa.Table]:
     """The published rows of a shard, a row group at a time."""
-    with pq.ParquetFile(state.clips(part.shard)) as file:
+    with fetch(state.clips(part.shard)) as clips, pq.ParquetFile(clips) as file:
         begin = 0
         for i in range(file.num_row_groups):
             count = file.metadata.row_group(i).num_rows

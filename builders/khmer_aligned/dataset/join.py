@@ -7,7 +7,6 @@ none is copied but that of shards in which two splits meet.
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,7 +46,18 @@ from khmer_aligned.dataset.totals import (
 )
 from khmer_aligned.dataset.twins import find_twins
 from khmer_aligned.errors import UserError
-from khmer_aligned.files import lock_folder, replace_whole, write_whole
+from khmer_aligned.files import (
+    as_path,
+    check_store,
+    lock_folder,
+    make_folder,
+    move_file,
+    move_folder,
+    read_parquet,
+    remove_folder,
+    replace_whole,
+    write_whole,
+)
 from khmer_aligned.hub.cards import check_licence
 from khmer_aligned.recordings import sources
 from khmer_aligned.recordings.corrections import read_decisions
@@ -87,9 +97,11 @@ def join(out: str | Path, *, licence: str | None = None, title: str | None = Non
     or nothing became a clip.
     """
     licence = None if licence is None else check_licence(licence)
-    plan = require_plan(Path(out))
+    out = as_path(out)
+    check_store(out)
+    plan = require_plan(out)
     with lock_folder(plan.state.folder):
-        return BuildResult(Path(out), join_shards(plan, licence, title))
+        return BuildResult(out, join_shards(plan, licence, title))
 
 
 def join_shards(plan: Plan, licence: str | None, title: str | None) -> Report:
@@ -97,8 +109,8 @@ def join_shards(plan: Plan, licence: str | None, title: str | None) -> Report:
     _check_complete(plan)
     _check_unchanged(plan)
     stage = plan.state.stage
-    shutil.rmtree(stage, ignore_errors=True)  # of a join that was killed
-    (stage / "data").mkdir(parents=True)
+    remove_folder(stage)  # of a join that was killed
+    make_folder(stage / "data")
     rows = plan.rows()
     shards = list(planned_shards(plan, rows))
     sizes = read_sizes(plan, shards, len(rows))
@@ -164,7 +176,7 @@ def _check_unchanged(plan: Plan) -> None:
         f"{plan.source} {plan.state.out}"
     )
     if plan.files.is_file():
-        root = Path(plan.source)
+        root = as_path(plan.source)
         changed = changed_since(sources.files_of(root, plan.kind), plan.files)
         if changed:
             shown = ", ".join(changed[:_SHOWN])
@@ -204,7 +216,7 @@ def _read_splits(plan: Plan, rows: pa.Table) -> np.ndarray | None:
     kept = [path for path in before if path.is_file()]
     if not kept:
         return None
-    table = pq.read_table(kept[-1])
+    table = read_parquet(kept[-1])
     match = pc.index_in(rows["recording"], table["recording"])
     number = table["split"].take(pc.fill_null(match, 0))
     return pc.if_else(pc.is_valid(match), number, split.NO_SPLIT).to_numpy().astype(np.int64)
@@ -224,7 +236,10 @@ def _write_rejections(
 ) -> tuple[Totals, list[DifferingLag]]:
     """Write rejected.jsonl; returns what all shards took in and gave."""
     differing: list[DifferingLag] = []
-    with (stage / "rejected.jsonl").open("w", encoding="utf-8") as file:
+    with (
+        replace_whole(stage / "rejected.jsonl") as partial,
+        partial.open("w", encoding="utf-8") as file,
+    ):
 
         def tallies() -> Iterator[Tally]:
             for shard in shards:
@@ -292,13 +307,10 @@ def _publish_stage(state: State) -> None:
     """Put the files of the stage in place of those before; build.json is there at the end only."""
     out, stage = state.out, state.stage
     (out / _RECORD).unlink(missing_ok=True)
-    before = state.folder / "before"
-    shutil.rmtree(before, ignore_errors=True)
-    if (out / "data").is_dir():
-        (out / "data").replace(before)
+    move_folder(stage / "data", out / "data")
     if not (stage / RIGHTS).is_file():
         (out / RIGHTS).unlink(missing_ok=True)
     for path in sorted(stage.iterdir(), key=lambda path: path.name == _RECORD):
-        path.replace(out / path.name)
-    shutil.rmtree(before, ignore_errors=True)
-    stage.rmdir()
+        if path.is_file():
+            move_file(path, out / path.name)
+    remove_folder(stage)

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from khmer_aligned.dataset import split
 from khmer_aligned.dataset.duplicates import Duplicate, HeldOutTexts, letters_of
@@ -15,6 +14,7 @@ from khmer_aligned.dataset.outcomes import read_clip_lists
 from khmer_aligned.dataset.report import DuplicateReport
 from khmer_aligned.dataset.state import Plan
 from khmer_aligned.dataset.totals import DroppedClip, PlannedShard
+from khmer_aligned.files import read_parquet
 from khmer_aligned.schema import SPLITS
 
 
@@ -105,5 +105,5 @@ def _clips_of(
     rows = np.flatnonzero(np.isin(clip_splits(plan, shard, splits[shard.rows]), numbers))
     if len(rows) == 0:
         return rows, pa.table({name: pa.array([], pa.string()) for name in columns})
-    table = pq.read_table(plan.state.clips(shard.name), columns=columns)
+    table = read_parquet(plan.state.clips(shard.name), columns)
     return rows, table.take(pa.array(rows))

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from khmer_aligned.dataset.parquet import WrittenFile, write_clips
-from khmer_aligned.files import replace_whole
+from khmer_aligned.files import fetch, make_folder, read_parquet, replace_whole
 from khmer_aligned.schema import CLIP_FEATURES
 
 # A row for each recording, in the order of its clips.
@@ -46,7 +46,7 @@ def write_outcomes(
     """
     table = outcomes.data.table
     is_clip = pc.is_null(table["rejection"])
-    clips_file.parent.mkdir(exist_ok=True)
+    make_folder(clips_file.parent)
     clips = (
         pa.Table.from_batches([batch]).filter(pc.is_null(batch["rejection"]))
         for batch in table.to_batches(max_chunksize=100)
@@ -88,12 +88,13 @@ def write_outcomes(
 
 def read_written(outcomes_file: Path) -> WrittenFile:
     """What is known of the file of clips beside a file of outcomes."""
-    return WrittenFile(**json.loads(pq.read_schema(outcomes_file).metadata[_CLIPS_FILE]))
+    with fetch(outcomes_file) as file:
+        return WrittenFile(**json.loads(pq.read_schema(file).metadata[_CLIPS_FILE]))
 
 
 def read_clip_lists(outcomes_file: Path, column: str) -> pa.ListArray:
     """A column of outcomes that holds a list for each recording, with offsets from 0 on."""
-    lists = pq.read_table(outcomes_file, columns=[column])[column].combine_chunks()
+    lists = read_parquet(outcomes_file, [column])[column].combine_chunks()
     return lists if isinstance(lists, pa.ListArray) else pa.concat_arrays(lists.chunks)
 
 

@@ -26,6 +26,7 @@ from khmer_aligned.dataset.config import BuildConfig
 from khmer_aligned.dataset.report import TextReport
 from khmer_aligned.device import count_gpus
 from khmer_aligned.errors import Failed, UserError
+from khmer_aligned.files import as_path
 from khmer_aligned.recordings.builder import open_recordings
 from khmer_aligned.recordings.sources import Corpus
 from khmer_aligned.recordings.timed import TimedText
@@ -83,7 +84,7 @@ def settle_texts(
     """
     if not any(recordings["text_file"]):
         return recordings, {}
-    root = Path(corpus.name)
+    root = as_path(corpus.name)
     before = sorted(folder.rglob("*.arrow"))
     found = find_passages(recordings, config.aligner, config.track)
     reports = report_texts(found, root)
@@ -120,7 +121,7 @@ def _fail(row: Row, failed: Failed) -> None:
 
 def _set_passage(row: Row, emission: np.ndarray, aligner: Aligner) -> None:
     """Write the passage that a recording speaks into its row, by its emission (T, V)."""
-    name = Path(row["text_file"]).name
+    name = as_path(row["text_file"]).name
     try:
         text, cues = _read(row["text_file"])
     except UserError as error:
@@ -141,7 +142,7 @@ def _set_passage(row: Row, emission: np.ndarray, aligner: Aligner) -> None:
 
 @lru_cache(maxsize=4)
 def _read(file: str) -> TimedText:
-    return read_transcript(Path(file))
+    return read_transcript(as_path(file))
 
 
 def _describe(passage: Passage | None) -> str:
@@ -163,7 +164,7 @@ def report_texts(recordings: datasets.Dataset, root: Path) -> dict[str, TextRepo
     for file, id, text, start in zip(*(recordings[name][:] for name in columns), strict=True):
         if file is None:
             continue
-        name = Path(file).relative_to(root).as_posix()
+        name = as_path(file).relative_to(root).as_posix()
         if name not in reports:
             reports[name] = {"characters": len(_text(file)), "passages": {}, "unspoken": []}
         if start is not None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,16 @@ from khmer_aligned.dataset.passages import settle_texts
 from khmer_aligned.dataset.rows import write_rows
 from khmer_aligned.dataset.state import Plan, State, read_plan
 from khmer_aligned.errors import UserError
-from khmer_aligned.files import lock_folder, write_whole
+from khmer_aligned.files import (
+    as_path,
+    check_store,
+    is_remote,
+    lock_folder,
+    make_folder,
+    remove_folder,
+    replace_folder_whole,
+    write_whole,
+)
 from khmer_aligned.recordings import sources
 from khmer_aligned.recordings.builder import read_recordings
 
@@ -33,20 +41,28 @@ def make_plan(source: str, out: Path, config: BuildConfig, corrections: Path | N
     plans in the same folder is waited for. Raises UserError where a model or the source is missing,
     or `out` holds something else.
     """
+    check_store(out)
     check_folder(out)
-    place = sources.locate(str(Path(source).absolute()) if Path(source).exists() else source)
+    place = sources.locate(_absolute(source))
     config = pin_models(config)
     identity = identify(config)
     # A tokenizer that cannot be loaded is an error now, not after the first shard is aligned.
     LabelCounter(config.tokenizer)
     state = State(out.absolute())
-    state.folder.mkdir(parents=True, exist_ok=True)
+    make_folder(state.folder)
     with lock_folder(state.folder, "plan.lock", wait=True):
         try:
             return _find_or_make(place, state, config, identity, corrections)
         except Exception:
             leave_free(state)
             raise
+
+
+def _absolute(source: str) -> str:
+    """A source by a name that holds for every working folder; a Hub id as it is."""
+    path = as_path(source)
+    check_store(path)
+    return str(path.absolute()) if path.exists() else source
 
 
 def check_folder(out: Path) -> None:
@@ -67,8 +83,8 @@ def leave_free(state: State) -> None:
     """Remove the state of a build that failed before a shard was aligned, and an empty `out`."""
     if state.finished_shards():
         return
-    shutil.rmtree(state.folder, ignore_errors=True)
-    if state.out.is_dir() and not any(state.out.iterdir()):
+    remove_folder(state.folder)
+    if not is_remote(state.out) and state.out.is_dir() and not any(state.out.iterdir()):
         state.out.rmdir()
 
 
@@ -92,23 +108,24 @@ def _find_or_make(
     finished = state.finished_shards()
     increment = 1 + max((int(name.partition("-")[0]) for name in finished), default=-1)
     folder = state.plan_folder(increment, key)
-    shutil.rmtree(folder, ignore_errors=True)  # of a process that was killed
-    recordings = read_recordings(corpus, folder)
-    recordings, texts = settle_texts(recordings, corpus, config, folder)
-    if before is not None and finished:
-        lag = before.lag  # clips that stay have it
-    else:
-        lag = settle_lag(config, identity["config"]["aligner"], recordings)
-    plan = Plan(state, corpus.name, corpus.kind, config, identity, key, increment, lag, texts)
-    plan = replace(plan, shards=write_rows(plan, recordings, finished))
+    with replace_folder_whole(folder) as tables:
+        recordings = read_recordings(corpus, tables)
+        recordings, texts = settle_texts(recordings, corpus, config, tables)
+        if before is not None and finished:
+            lag = before.lag  # clips that stay have it
+        else:
+            lag = settle_lag(config, identity["config"]["aligner"], recordings)
+        plan = Plan(state, corpus.name, corpus.kind, config, identity, key, increment, lag, texts)
+        plan = replace(plan, shards=write_rows(plan, recordings, finished))
     if corpus.files is not None:
         corpus.files.save(plan.files)
     if corpus.corrections:
-        write_whole(state.corrections, Path(corpus.corrections).read_text(encoding="utf-8"))
+        corrections_text = as_path(corpus.corrections).read_text(encoding="utf-8")
+        write_whole(state.corrections, corrections_text)
     else:
         state.corrections.unlink(missing_ok=True)
     plan.save()
-    for earlier in state.folder.glob("plan-[0-9]*"):
+    for earlier in list(state.folder.glob("plan-[0-9]*")):
         if earlier != folder:
-            shutil.rmtree(earlier, ignore_errors=True)
+            remove_folder(earlier)
     return plan

@@ -17,7 +17,7 @@ from khmer_aligned.dataset import split
 from khmer_aligned.dataset.identity import outcome_settings
 from khmer_aligned.dataset.state import Plan
 from khmer_aligned.errors import UserError
-from khmer_aligned.files import replace_whole
+from khmer_aligned.files import read_parquet, replace_whole
 from khmer_aligned.schema import Problem
 from khmer_aligned.text import find_speakers
 
@@ -147,7 +147,7 @@ def _recall_outcomes(plan: Plan, keys: pa.Array, finished: list[str]) -> _Places
     places = _Places(np.full(len(keys), -1), np.full(len(keys), -1))
     if not finished:
         return places
-    known = [pq.read_table(plan.state.outcomes(name), columns=["key"])["key"] for name in finished]
+    known = [read_parquet(plan.state.outcomes(name), ["key"])["key"] for name in finished]
     shard = np.repeat(np.arange(len(known)), [len(column) for column in known])
     place = np.concatenate([np.arange(len(column)) for column in known])
     every_key = pa.chunked_array([chunk for column in known for chunk in column.chunks])

@@ -18,6 +18,7 @@ from khmer_aligned.clips.make import OUTCOME_FEATURES, MakeClips
 from khmer_aligned.dataset.identity import check_settings, identify
 from khmer_aligned.dataset.outcomes import write_outcomes
 from khmer_aligned.dataset.state import Plan, require_plan
+from khmer_aligned.files import as_path
 from khmer_aligned.recordings.snapshot import changed_files
 
 # Characters of transcript in one call of the aligner: about half an hour of speech.
@@ -59,9 +60,9 @@ def _keys_of_unchanged(
     """
     if not plan.files.is_file():  # a dataset on the Hub
         return keys
-    paths = [Path(audio["path"]) if audio["path"] else None for audio in recordings["audio"]]
+    paths = [as_path(audio["path"]) if audio["path"] else None for audio in recordings["audio"]]
     named = sorted({path for path in paths if path is not None})
-    changed = changed_files(Path(plan.source), named, plan.files)
+    changed = changed_files(as_path(plan.source), named, plan.files)
     return pc.if_else(pa.array([path in changed for path in paths]), None, keys)
 
 

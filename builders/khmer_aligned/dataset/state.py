@@ -21,13 +21,12 @@ from typing import Any
 
 import datasets
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from khmer_aligned.alignment.thresholds import Thresholds
 from khmer_aligned.dataset.config import BuildConfig
 from khmer_aligned.dataset.report import LagReport, TextReport
 from khmer_aligned.errors import UserError
-from khmer_aligned.files import write_whole
+from khmer_aligned.files import keep_copies, read_parquet, write_whole
 from khmer_aligned.recordings.builder import open_recordings
 from khmer_aligned.recordings.corrections import FILE as CORRECTIONS
 
@@ -128,21 +127,21 @@ class Plan:
     def rows(self, shard: int | None = None, columns: list[str] | None = None) -> pa.Table:
         """The rows of all recordings, or of one shard."""
         filters = None if shard is None else [("shard", "=", shard)]
-        return pq.read_table(self.rows_file, columns=columns, filters=filters)
+        return read_parquet(self.rows_file, columns, filters)
 
     def changed_outcomes(self) -> bool:
         """Whether a file changed while its shard was aligned, so that its outcome is of no use."""
         finished = set(self.state.finished_shards())
         for name in self.shards:
             if name.startswith(f"{self.increment:02d}-") and name in finished:
-                keys = pq.read_table(self.state.outcomes(name), columns=["key"])["key"]
+                keys = read_parquet(self.state.outcomes(name), ["key"])["key"]
                 if keys.null_count:
                     return True
         return False
 
     def recordings(self) -> datasets.Dataset:
         """The rows of RECORDING_FEATURES, in the source's order, mapped from disk."""
-        return open_recordings(self.folder)
+        return open_recordings(keep_copies(self.folder, "*.arrow"))
 
     def save(self) -> None:
         """Write it down; its tables are there already."""

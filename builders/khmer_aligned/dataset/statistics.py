@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TypedDict
 
-import pyarrow.parquet as pq
-
+from khmer_aligned.files import read_parquet
 from khmer_aligned.hub.folder import sha256
 from khmer_aligned.schema import MAX_CLIP_SECONDS, SPLITS
 
@@ -63,7 +62,7 @@ def measure(folder: Path) -> Statistics:
             continue
         columns: dict[str, list] = {column: [] for column in _COLUMNS}
         for shard in shards:
-            table = pq.read_table(shard, columns=_COLUMNS)
+            table = read_parquet(shard, _COLUMNS)
             for column in _COLUMNS:
                 columns[column] += table[column].to_pylist()
         speakers[name] = {speaker for speaker in columns["speaker"] if speaker}

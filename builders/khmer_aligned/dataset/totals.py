@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from khmer_aligned.clips.fingerprint import read_fingerprint
 from khmer_aligned.dataset.outcomes import read_clip_lists
@@ -17,6 +16,7 @@ from khmer_aligned.dataset.report import UNITS, DifferingLag, Tally
 from khmer_aligned.dataset.split import HELD_OUT
 from khmer_aligned.dataset.state import Plan
 from khmer_aligned.dataset.twins import Fingerprints
+from khmer_aligned.files import read_parquet
 from khmer_aligned.schema import Rejection
 
 # Why a clip of train is rejected, by the split that has its sentence.
@@ -72,7 +72,7 @@ def read_sizes(plan: Plan, shards: Sequence[PlannedShard], count: int) -> Sizes:
     numbers = [np.zeros(0, np.uint32)]
     for shard in shards:
         file = plan.state.outcomes(shard.name)
-        table = pq.read_table(file, columns=["samples", "fingerprint"]).take(pa.array(shard.place))
+        table = read_parquet(file, ["samples", "fingerprint"]).take(pa.array(shard.place))
         lists = read_clip_lists(file, "clip_samples")
         offsets = lists.offsets.to_numpy()
         ends = np.concatenate(([0], np.cumsum(lists.values.to_numpy())))
@@ -89,7 +89,7 @@ def read_sizes(plan: Plan, shards: Sequence[PlannedShard], count: int) -> Sizes:
 def tally_shard(plan: Plan, shard: PlannedShard, dropped: Sequence[DroppedClip]) -> Tally:
     """What the planned recordings of a shard took in and gave; dropped: of its clips."""
     file = plan.state.outcomes(shard.name)
-    every = pq.read_table(file)
+    every = read_parquet(file)
     table = every.take(pa.array(shard.place))
     lines = _flat(table["rejections"]).to_pylist()
     texts = _flat(table["clip_texts"])
@@ -108,7 +108,7 @@ def tally_shard(plan: Plan, shard: PlannedShard, dropped: Sequence[DroppedClip])
         counts[f"rejected_{unit}"] = pc.sum(table[f"rejected_{unit}"]).as_py() or 0
     if dropped:
         columns = ["id", "recording", "start", "end"]
-        clips = pq.read_table(plan.state.clips(shard.name), columns=columns)
+        clips = read_parquet(plan.state.clips(shard.name), columns)
         raw, samples = _flat(every["clip_texts"]), _flat(every["clip_samples"])
         for rejection in _rejections_of(dropped, clips, every):
             lines.append(json.dumps(rejection.as_row(), ensure_ascii=False))

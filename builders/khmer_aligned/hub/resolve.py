@@ -15,6 +15,7 @@ from huggingface_hub.errors import EntryNotFoundError, HFValidationError, LocalE
 from huggingface_hub.utils import validate_repo_id
 
 from khmer_aligned.errors import UserError
+from khmer_aligned.files import require_folder
 from khmer_aligned.hub.errors import UNREACHABLE, plain_errors
 from khmer_aligned.hub.folder import MANAGED, RepoType, published_files, sha256
 
@@ -74,7 +75,7 @@ def resolve(name: str, repo_type: RepoType) -> Source:
     """
     if not name:
         raise UserError(f"the {repo_type} has no name: give a folder or a Hub repository")
-    folder = Path(name)
+    folder = require_folder(name)
     if folder.is_dir():
         return Source(path=str(folder), revision=None, repo_type=repo_type)
     if folder.exists():

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from khmer_aligned.errors import UserError
-from khmer_aligned.files import write_whole
+from khmer_aligned.files import as_path, write_whole
 from khmer_aligned.schema import Correction, Cue, Recording
 from khmer_aligned.text.spans import Edit, TextWithSpans, rewrite
 
@@ -85,7 +85,7 @@ def corrections_file(source: str, given: Path | None = None) -> Path | None:
         if not given.is_file():
             raise UserError(f"{given}: no such file of corrections")
         return given
-    path = Path(source) / FILE
+    path = as_path(source) / FILE
     return path if path.is_file() else None
 
 

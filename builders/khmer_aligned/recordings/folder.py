@@ -7,6 +7,7 @@ from pathlib import Path
 
 from khmer_aligned import audio
 from khmer_aligned.errors import UserError
+from khmer_aligned.files import is_remote, list_store
 from khmer_aligned.recordings.columns import SPLIT_NAMES
 from khmer_aligned.schema import Problem
 
@@ -16,10 +17,28 @@ def walk(root: Path) -> Iterator[Path]:
 
     A Mac leaves a hidden `._a.wav`, which is no audio, beside each `a.wav` on a foreign disk.
     """
+    if is_remote(root):
+        for name in list_store(root):
+            if not any(part.startswith(".") for part in name.split("/")):
+                yield root / name
+        return
     for path in sorted(root.rglob("*")):
         hidden = any(part.startswith(".") for part in path.relative_to(root).parts)
         if not hidden and path.is_file():
             yield path
+
+
+class FileNames:
+    """Which files a folder has: a store is asked once for all of them, as each question costs."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._listed = set(list_store(root)) if is_remote(root) else None
+
+    def __contains__(self, path: Path) -> bool:
+        if self._listed is None:
+            return path.is_file()
+        return path.relative_to(self._root).as_posix() in self._listed
 
 
 def is_audio(path: Path) -> bool:
@@ -29,7 +48,7 @@ def is_audio(path: Path) -> bool:
 
 def name_of(path: Path, root: Path) -> str:
     """What a recording is called: its path in the folder, without its ending."""
-    return path.relative_to(root).with_suffix("").as_posix()
+    return path.with_suffix("").relative_to(root).as_posix()
 
 
 def is_inside(path: Path, root: Path) -> bool:

@@ -18,6 +18,7 @@ from typing import Any
 
 from khmer_aligned.console import note
 from khmer_aligned.errors import UserError
+from khmer_aligned.files import as_path
 from khmer_aligned.recordings import folder
 from khmer_aligned.recordings.columns import (
     FILE_COLUMNS,
@@ -47,19 +48,20 @@ def find(root: Path) -> bool:
 
 def read(name: str) -> Iterator[Recording]:
     """A recording for each row of the manifests, then each audio file that no row names."""
-    root = Path(name)
+    root = as_path(name)
     columns: set[str] = set()
     named: set[Path] = set()
+    listing = folder.FileNames(root)
     for manifest in _manifests(root):
         folder.check_inside(manifest, root)
         rows = list(read_rows(manifest))
         stated_files = (stated(row, TEXT_FILE_COLUMNS) for _, row in rows)
         files = Counter(file for file in stated_files if file)
-        table = _Table(root, manifest, files)
+        table = _Table(root, manifest, files, listing)
         for number, row in rows:
             columns.update(str(column) for column in row if column != OVERFLOW)
             recording = table.recording(number, row)
-            if isinstance(recording.audio, Path):
+            if recording.audio is not None and not isinstance(recording.audio, bytes):
                 named.add(recording.audio)
             yield recording
         for name, count in files.items():
@@ -90,12 +92,13 @@ def _manifests(root: Path) -> list[Path]:
 class _Table:
     """One manifest, whose rows name files in its own folder.
 
-    text_files: how many rows name each file of a text
+    text_files: how many rows name each file of a text; listing: the files of `root`
     """
 
     root: Path
     path: Path
     text_files: Counter[str]
+    listing: folder.FileNames
 
     def recording(self, number: int, row: Row) -> Recording:
         """The recording of the row at a line; what is wrong with the row is its problem."""
@@ -124,7 +127,7 @@ class _Table:
         if file_name is None:
             raise _bad_row(f"no file name (column {' or '.join(FILE_COLUMNS)})")
         path = self._path(str(file_name), "name of the audio file")
-        if not path.is_file():
+        if path not in self.listing:
             raise UserError(f"{path.name}: no such audio file", category=Problem.NO_AUDIO)
         id = folder.name_of(path, self.root)
         return replace(
@@ -139,7 +142,7 @@ class _Table:
     def _with_text_file(self, recording: Recording, name: str) -> Recording:
         """A recording whose text is in a file: all of it, or a passage where other rows name it."""
         path = self._path(name, "name of the text's file")
-        if self.text_files[name] > 1 and path.is_file():
+        if self.text_files[name] > 1 and path in self.listing:
             return replace(recording, text_file=path)
         transcript = read_transcript(path)
         return replace(recording, text=transcript.text, cues=transcript.cues)
@@ -147,14 +150,19 @@ class _Table:
     def _path(self, name: str, what: str) -> Path:
         """The file that a row names by a path in its folder: `..`, links and absolute names are
         followed, so that the file is called by its place in the folder."""
-        path = self.path.parent / _string(name, what)
-        if not folder.is_inside(path, self.root):
+        try:
+            path = self.path.parent / _string(name, what)
+            is_inside = folder.is_inside(path, self.root)
+        except ValueError:  # in a store, the URL of a file elsewhere
+            is_inside = False
+        if not is_inside:
             # Without the name: what lies elsewhere on this machine is not published.
             message = f"the {what} leaves the folder; put the file there"
             raise UserError(message, category=Problem.OUTSIDE)
         try:
-            path.is_file()  # a name that is too long, or holds a null character
-            return self.root / path.resolve().relative_to(self.root.resolve())
+            inside = self.root / path.resolve().relative_to(self.root.resolve())
+            _ = inside in self.listing  # a name that is too long, or holds a null character
+            return inside
         except (OSError, ValueError) as error:
             raise _bad_row("no file can have this name") from error
 

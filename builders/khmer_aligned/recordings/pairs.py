@@ -15,6 +15,7 @@ from pathlib import Path
 
 from khmer_aligned.console import note
 from khmer_aligned.errors import UserError
+from khmer_aligned.files import as_path
 from khmer_aligned.recordings import folder
 from khmer_aligned.recordings.transcripts import PARSERS, read_transcript
 from khmer_aligned.schema import Problem, Recording
@@ -33,7 +34,7 @@ def find(root: Path) -> bool:
 
 def read(name: str) -> Iterator[Recording]:
     """The audio files of a folder and of the folders in it, then transcripts without audio."""
-    root = Path(name)
+    root = as_path(name)
     files = list(folder.walk(root))
     audio_files = [path for path in files if folder.is_audio(path)]
     speakers = folder.speakers_by_folder(audio_files, root)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -20,7 +20,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from khmer_aligned.files import replace_whole
+from khmer_aligned.files import (
+    FileInfo,
+    fetch,
+    is_remote,
+    list_store,
+    read_parquet,
+    replace_whole,
+    stat_file,
+)
 from khmer_aligned.recordings import folder
 
 _SCHEMA = pa.schema(
@@ -54,7 +62,7 @@ class Snapshot:
 
     def __init__(self, files: SourceFiles, table: pa.Table) -> None:
         self._files, self._table = files, table
-        self._prefix = f"{files.root}{os.sep}"
+        self._prefix = f"{files.root}/"
         hashes = np.fromiter(map(hash, _values(table["path"])), np.int64, len(table))
         self._order = np.argsort(hashes, kind="stable")
         self._hashes = hashes[self._order]
@@ -66,7 +74,7 @@ class Snapshot:
         memory: a file that keeps the hashes for the next time.
         """
         table = _scan(files)
-        known = pq.read_table(memory) if memory is not None and memory.is_file() else None
+        known = read_parquet(memory) if memory is not None and memory.is_file() else None
         return cls(files, _hash_unknown(files, _recall(table, known), memory))
 
     @property
@@ -103,7 +111,7 @@ class Snapshot:
 
 def changed_since(files: SourceFiles, kept: Path) -> list[str]:
     """Files that are new, gone, or of another size or time than a saved snapshot says; sorted."""
-    before, now = pq.read_table(kept), _scan(files)
+    before, now = read_parquet(kept), _scan(files)
     match = pc.index_in(now["path"], before["path"])
     is_known = pc.is_valid(match)
     rows = before.take(pc.fill_null(match, 0)) if len(before) else now
@@ -121,41 +129,47 @@ def changed_files(root: Path, paths: list[Path], kept: Path) -> set[Path]:
     names = {path.relative_to(root).as_posix(): path for path in paths}
     if not names:
         return set()
-    rows = pq.read_table(kept, filters=[("path", "in", [*names])]).to_pylist()
+    rows = read_parquet(kept, filters=[("path", "in", [*names])]).to_pylist()
     before = {row["path"]: (row["size"], row["mtime_ns"]) for row in rows}
     changed = set()
     for name, path in names.items():
         try:
-            status = path.stat()
+            if before.get(name) != stat_file(path):
+                changed.add(path)
         except OSError:
             changed.add(path)
-        else:
-            if before.get(name) != (status.st_size, status.st_mtime_ns):
-                changed.add(path)
     return changed
 
 
 def sha256_of_file(path: Path) -> str | None:
     """The hash of a file's content; None where it cannot be opened."""
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
-        return None
+    with fetch(path) as here:
+        try:
+            with here.open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError:
+            return None
 
 
 def _scan(files: SourceFiles) -> pa.Table:
     """Path, size and time of each file, folder by folder, by name."""
     paths, sizes, times = [], [], []
-    for name, status in _walk(files, files.root, ""):
+    for name, info in _list(files):
         paths.append(name)
-        sizes.append(status.st_size)
-        times.append(status.st_mtime_ns)
+        sizes.append(info.size)
+        times.append(info.mtime_ns)
     unknown: list[None] = [None] * len(paths)
     return pa.table([paths, sizes, times, unknown, unknown], schema=_SCHEMA)
 
 
-def _walk(files: SourceFiles, directory: Path, prefix: str) -> Iterator[tuple[str, os.stat_result]]:
+def _list(files: SourceFiles) -> Iterable[tuple[str, FileInfo]]:
+    if not is_remote(files.root):
+        return _walk(files, files.root, "")
+    listed = list_store(files.root).items()
+    return ((name, info) for name, info in listed if files.is_read(name.rpartition("/")[2]))
+
+
+def _walk(files: SourceFiles, directory: Path, prefix: str) -> Iterator[tuple[str, FileInfo]]:
     with os.scandir(directory) as entries:
         listed = sorted(entries, key=lambda entry: entry.name)
     for entry in listed:
@@ -164,7 +178,8 @@ def _walk(files: SourceFiles, directory: Path, prefix: str) -> Iterator[tuple[st
         elif files.is_read(entry.name):
             try:
                 if entry.is_file():
-                    yield f"{prefix}{entry.name}", entry.stat()
+                    status = entry.stat()
+                    yield f"{prefix}{entry.name}", FileInfo(status.st_size, status.st_mtime_ns)
             except OSError:  # a link in a circle
                 continue
 
@@ -211,7 +226,8 @@ def _hash_unknown(files: SourceFiles, table: pa.Table, memory: Path | None) -> p
 
 def _hash_file(files: SourceFiles, name: str) -> tuple[str | None, int]:
     path, now = files.root / name, time.time_ns()
-    leaves = path.is_symlink() and not folder.is_inside(path, files.root)
+    is_link = not is_remote(path) and path.is_symlink()
+    leaves = is_link and not folder.is_inside(path, files.root)
     if leaves and not files.may_link(path.name):
         return None, now
     return sha256_of_file(path), now

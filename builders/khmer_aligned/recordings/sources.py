@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from khmer_aligned.console import note
 from khmer_aligned.errors import UserError
+from khmer_aligned.files import as_path, is_remote
 from khmer_aligned.hub.resolve import resolve
 from khmer_aligned.recordings import folder, hub_dataset, manifest, pairs
 from khmer_aligned.recordings.corrections import (
@@ -57,7 +58,7 @@ class Corpus(NamedTuple):
 
     def decisions(self) -> list[Decision]:
         """What people decided by ear of these recordings, in order."""
-        return read_decisions(Path(self.corrections)) if self.corrections else []
+        return read_decisions(as_path(self.corrections)) if self.corrections else []
 
 
 class Place(NamedTuple):
@@ -93,7 +94,7 @@ def take(place: Place, memory: Path | None = None, corrections: Path | None = No
     """
     name, kind, identity = place
     if identity is None:
-        files = Snapshot.take(files_of(Path(name), kind), memory)
+        files = Snapshot.take(files_of(as_path(name), kind), memory)
         corpus = Corpus(name, kind, files.content, files)
     else:
         corpus = Corpus(name, kind, identity)
@@ -101,20 +102,27 @@ def take(place: Place, memory: Path | None = None, corrections: Path | None = No
     if file is None or not read_decisions(file):
         return corpus
     if corrections is None:
-        folder.check_inside(file, Path(name))
+        folder.check_inside(file, as_path(name))
     content = f"{corpus.content}+corrections@sha256:{sha256_of_file(file)}"
     return corpus._replace(content=content, corrections=str(file.absolute()))
 
 
 def _folder_and_kind(name: str) -> tuple[Path, str]:
     """The folder that `name` is, and its format; a name that is no folder is a Hub id."""
-    root = Path(name)
-    if root.is_file() and root.name in manifest.MANIFESTS:
+    root = as_path(name)
+    if root.name in manifest.MANIFESTS and root.is_file():
         root = root.parent
+    if is_remote(root) and not root.is_dir():
+        raise UserError(f"{name}: nothing is there; see how the bucket and the folder are called")
     if not root.is_dir():
-        return Path(name), "dataset"
+        return root, "dataset"
     for kind, source in SOURCES.items():
         if source.find(root):
+            if kind == "dataset" and is_remote(root):
+                raise UserError(
+                    f"{name}: a dataset of parquet files is not read from an object store; copy it "
+                    "to a folder, or put it on the Hub"
+                )
             return root, kind
     raise UserError(
         f"{name}: holds no audio file, no {', '.join(manifest.MANIFESTS)} and no dataset; "
@@ -130,7 +138,7 @@ def read_uncorrected(name: str) -> Iterator[Recording]:
     root, kind = _folder_and_kind(name)
     for recording in SOURCES[kind].read(name if kind == "dataset" else str(root)):
         audio = recording.audio
-        if isinstance(audio, Path) and not folder.is_inside(audio, root):
+        if _is_outside(audio, root):
             recording = replace(recording, audio=None)
         yield recording
 
@@ -141,7 +149,7 @@ def read(corpus: Corpus) -> Iterator[Recording]:
     Each is corrected as the corpus has it; corrections that do not apply are noted. An audio file
     that a link puts into the folder from elsewhere is not read.
     """
-    root = Path(corpus.name)
+    root = as_path(corpus.name)
     first_of: dict[str, str] = {}
     name_of: dict[str, str] = {}  # of a hash
     twins: list[str] = []
@@ -154,7 +162,7 @@ def read(corpus: Corpus) -> Iterator[Recording]:
             recording = _with_problem(recording, Problem.DUPLICATE, detail)
         first_of.setdefault(recording.id, recording.path)
         audio = recording.audio
-        if isinstance(audio, Path) and not folder.is_inside(audio, root):
+        if _is_outside(audio, root):
             detail = f"{recording.path}: is a link that leaves the folder; put the file there"
             recording = replace(recording, audio=None, text_file=None)
             recording = _with_problem(recording, Problem.OUTSIDE, detail)
@@ -173,6 +181,10 @@ def read(corpus: Corpus) -> Iterator[Recording]:
     if twins:
         shown = "; ".join(twins[:_SHOWN_TWINS]) + ("; ..." if len(twins) > _SHOWN_TWINS else "")
         note(f"{corpus.name}: {len(twins)} times the same audio under another name: {shown}")
+
+
+def _is_outside(audio: Path | bytes | None, root: Path) -> bool:
+    return not (audio is None or isinstance(audio, bytes) or folder.is_inside(audio, root))
 
 
 def _with_problem(recording: Recording, problem: Problem, detail: str) -> Recording:

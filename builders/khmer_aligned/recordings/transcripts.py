@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from khmer_aligned.errors import UserError
+from khmer_aligned.files import fetch
 from khmer_aligned.recordings import annotated, captions
 from khmer_aligned.recordings.timed import TimedText
 from khmer_aligned.schema import Problem
@@ -57,7 +58,8 @@ def read_text(path: Path) -> str:
     file is missing, cannot be opened or is in another encoding.
     """
     try:
-        data = path.read_bytes()
+        with fetch(path) as file:
+            data = file.read_bytes()
     except FileNotFoundError as error:
         raise UserError(
             f"no transcript: {path.name} is missing", category=Problem.NO_TRANSCRIPT
