@@ -22,7 +22,6 @@ from khmer_aligned.dataset.card import describe_splits, render_tasks, renew_card
 from khmer_aligned.dataset.checked import Checked, count_checked
 from khmer_aligned.dataset.clip_files import Part, write_split
 from khmer_aligned.dataset.leaks import Leaks, clip_splits, find_leaks
-from khmer_aligned.dataset.outcomes import read_clip_lists
 from khmer_aligned.dataset.parquet import WrittenFile
 from khmer_aligned.dataset.report import (
     DifferingLag,
@@ -258,7 +257,7 @@ def _write_clips(
     """Write the files of clips of all splits: what is known of each, by its name."""
     parts: dict[int, list[Part]] = {number: [] for number in range(len(SPLITS))}
     for shard in shards:
-        for number, part in _parts(plan, shard, splits[shard.rows], leaks):
+        for number, part in _parts(shard, splits[shard.rows], leaks):
             parts[number].append(part)
     files = {}
     for number, name in enumerate(SPLITS):
@@ -268,13 +267,11 @@ def _write_clips(
     return files
 
 
-def _parts(
-    plan: Plan, shard: PlannedShard, splits: np.ndarray, leaks: Leaks
-) -> Iterator[tuple[int, Part]]:
+def _parts(shard: PlannedShard, splits: np.ndarray, leaks: Leaks) -> Iterator[tuple[int, Part]]:
     """The parts of a shard, each with the number of its split."""
-    of_clip = clip_splits(plan, shard, splits)
+    of_clip = clip_splits(shard, splits)
     of_clip[[clip.index for clip in leaks.taken_out(shard.name)]] = split.NO_SPLIT
-    samples = read_clip_lists(plan.state.outcomes(shard.name), "clip_samples").values.to_numpy()
+    samples = shard.clip_samples.values.to_numpy()
     for number in np.unique(of_clip[of_clip >= 0]).tolist():
         chosen = of_clip == number
         yield number, Part(shard.name, chosen, float(samples[chosen].sum()) / SAMPLE_RATE)

@@ -10,7 +10,6 @@ import pyarrow as pa
 
 from khmer_aligned.dataset import split
 from khmer_aligned.dataset.duplicates import Duplicate, HeldOutTexts, letters_of
-from khmer_aligned.dataset.outcomes import read_clip_lists
 from khmer_aligned.dataset.report import DuplicateReport
 from khmer_aligned.dataset.state import Plan
 from khmer_aligned.dataset.totals import DroppedClip, PlannedShard
@@ -43,15 +42,14 @@ class Leaks:
         return [] if self.is_kept else self.dropped.get(shard, [])
 
 
-def clip_splits(plan: Plan, shard: PlannedShard, splits: np.ndarray) -> np.ndarray:
+def clip_splits(shard: PlannedShard, splits: np.ndarray) -> np.ndarray:
     """The split of each clip in the file of a shard, NO_SPLIT of one that is not in the plan.
 
     splits (m,): of the planned recordings of the shard.
     """
-    lists = read_clip_lists(plan.state.outcomes(shard.name), "clip_samples")
-    of_recording = np.full(len(lists), split.NO_SPLIT)
+    of_recording = np.full(len(shard.clip_samples), split.NO_SPLIT)
     of_recording[shard.place] = splits
-    return np.repeat(of_recording, np.diff(lists.offsets.to_numpy()))
+    return np.repeat(of_recording, shard.clip_counts)
 
 
 def find_leaks(plan: Plan, shards: Sequence[PlannedShard], splits: np.ndarray) -> Leaks:
@@ -102,7 +100,7 @@ def _clips_of(
     columns: list[str],
 ) -> tuple[np.ndarray, pa.Table]:
     """The rows of a shard's clips that are in some splits, and their columns."""
-    rows = np.flatnonzero(np.isin(clip_splits(plan, shard, splits[shard.rows]), numbers))
+    rows = np.flatnonzero(np.isin(clip_splits(shard, splits[shard.rows]), numbers))
     if len(rows) == 0:
         return rows, pa.table({name: pa.array([], pa.string()) for name in columns})
     table = read_parquet(plan.state.clips(shard.name), columns)

@@ -27,12 +27,19 @@ REASONS = {name: f"the same sentence is in {name}" for name in HELD_OUT}
 class PlannedShard:
     """One shard of a plan: which of its recordings the plan has, and which not any more.
 
-    rows: of the plan; place (m,): of each, among the outcomes of the shard.
+    rows: of the plan; place (m,): of each, among the outcomes of the shard. clip_samples: a list
+    for each outcome, of its clips.
     """
 
     name: str
     rows: slice
     place: np.ndarray
+    clip_samples: pa.ListArray
+
+    @property
+    def clip_counts(self) -> np.ndarray:
+        """The number of clips of each outcome."""
+        return np.diff(self.clip_samples.offsets.to_numpy())
 
 
 def planned_shards(plan: Plan, rows: pa.Table) -> Iterator[PlannedShard]:
@@ -41,7 +48,8 @@ def planned_shards(plan: Plan, rows: pa.Table) -> Iterator[PlannedShard]:
     begins = np.searchsorted(shard, np.arange(len(plan.shards) + 1))
     for i, name in enumerate(plan.shards):
         part = slice(int(begins[i]), int(begins[i + 1]))
-        yield PlannedShard(name, part, place[part])
+        lists = read_clip_lists(plan.state.outcomes(name), "clip_samples")
+        yield PlannedShard(name, part, place[part], lists)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +81,10 @@ def read_sizes(plan: Plan, shards: Sequence[PlannedShard], count: int) -> Sizes:
     for shard in shards:
         file = plan.state.outcomes(shard.name)
         table = read_parquet(file, ["samples", "fingerprint"]).take(pa.array(shard.place))
-        lists = read_clip_lists(file, "clip_samples")
-        offsets = lists.offsets.to_numpy()
-        ends = np.concatenate(([0], np.cumsum(lists.values.to_numpy())))
+        offsets = shard.clip_samples.offsets.to_numpy()
+        ends = np.concatenate(([0], np.cumsum(shard.clip_samples.values.to_numpy())))
         recording[shard.rows] = pc.fill_null(table["samples"], 0).to_numpy()
-        clips[shard.rows] = np.diff(offsets)[shard.place]
+        clips[shard.rows] = shard.clip_counts[shard.place]
         in_clips[shard.rows] = np.diff(ends[offsets])[shard.place]
         fingerprints = [read_fingerprint(data or b"") for data in table["fingerprint"].to_pylist()]
         numbers_of[shard.rows] = [len(each) for each in fingerprints]
