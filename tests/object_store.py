@@ -9,7 +9,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from khmer_aligned.files import as_path, list_store
+from khmer_aligned.stores import as_path, list_store
 
 
 @pytest.fixture

@@ -26,6 +26,8 @@ PROGRAMS = {"khmer-aligned": aligned, "khmer-whisper": whisper}
 ROOMS: dict[str, list[set[str]]] = {
     "khmer_aligned": [
         {"errors"},
+        {"stores"},
+        {"lease"},
         {"findings", "files", "options", "device"},
         {"console", "schema"},
         {"text", "audio", "hub", "speech", "subtitles"},

@@ -10,7 +10,7 @@ import click
 from khmer_aligned.alignment.thresholds import Thresholds
 from khmer_aligned.console import Console, device_option, options_of, start_on
 from khmer_aligned.dataset.config import BuildConfig
-from khmer_aligned.files import is_remote, require_folder
+from khmer_aligned.stores import is_remote, require_folder
 
 if TYPE_CHECKING:
     from khmer_aligned.alignment.exports import Form, Level

@@ -1,126 +1,33 @@
-"""Files and folders on this machine or in an object store: the acts in which the two differ.
-
-A place in a store has a URL that fsspec knows, as s3://bucket/folder, and is a `UPath`, which has
-the methods of a Path. A store puts an object whole or not at all and copies within itself; it has
-neither folders, nor links, nor locks.
-"""
+"""Files and folders, written whole or not at all: the acts in which this machine and an object
+store differ."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, cast
 from uuid import uuid4
 
 from filelock import FileLock, Timeout
 
 from khmer_aligned.errors import UserError
+from khmer_aligned.stores import as_store, get_file, is_remote, list_store, put_file, store_errors
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from upath import UPath
-
-_URL = re.compile(r"[a-z][a-z0-9+.-]+://")
-_NS = 1_000_000_000
-# What stores call the time at which an object changed.
-_TIMES = ("LastModified", "last_modified", "mtime", "updated", "created")
 
 
-class FileInfo(NamedTuple):
-    """Size in bytes, and when the file changed: in a store, to the second."""
-
-    size: int
-    mtime_ns: int
-
-
-def is_url(name: str | Path) -> bool:
-    """Whether a name is a URL, and so a place in an object store."""
-    return isinstance(name, str) and _URL.match(name) is not None
-
-
-def as_path(name: str | Path) -> Path:
-    """A path on this machine, or the place in an object store that a URL names.
-
-    Nothing is looked up. Raises UserError for a store that no installed package knows.
-    """
-    if not is_url(name):
-        return Path(name)
-    from upath import UPath
-
-    try:
-        # Other processes put objects there, so no listing is kept.
-        place = UPath(name, use_listings_cache=False)
-        _ = place.fs
-    except (ImportError, ValueError) as error:
-        raise UserError(
-            f"{name}: {error}; S3 and its like need: pip install 'khmer-aligned[s3]'"
-        ) from error
-    return cast(Path, place)
-
-
-def require_folder(name: str) -> Path:
-    """The path of a folder for what works on this machine only; raises UserError for a URL."""
-    if is_url(name):
-        raise UserError(
-            f"{name}: is in an object store; copy it to a folder first, say with `aws s3 sync`, "
-            "and name that"
-        )
-    return Path(name)
-
-
-def is_remote(path: Path) -> bool:
-    """Whether a path is a place in an object store."""
-    return not isinstance(path, Path)
-
-
-def check_store(path: Path) -> None:
-    """Raises UserError where `path` is in an object store that does not answer."""
+def read_whole(path: Path) -> str:
+    """The text of a file that others may be replacing: the old one or the new one."""
     if is_remote(path):
-        with store_errors(path):
-            path.exists()
-
-
-@contextmanager
-def store_errors(path: Path) -> Iterator[None]:
-    """Whatever a store raises, each its own errors, as one line with the way out."""
-    try:
-        yield
-    except UserError:
-        raise
-    except Exception as error:
-        if not is_remote(path):
-            raise
-        reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
-        raise UserError(
-            f"{path}: the object store refuses it ({reason}); see that the bucket is there, and "
-            "that this machine has credentials for it and the right endpoint"
-        ) from error
-
-
-def stat_file(path: Path) -> FileInfo:
-    """Size and time of a file. Raises OSError where there is none."""
-    if is_remote(path):
-        place = _store(path)
-        return _file_info(place.fs.info(place.path))
-    status = path.stat()
-    return FileInfo(status.st_size, status.st_mtime_ns)
-
-
-def list_store(folder: Path) -> dict[str, FileInfo]:
-    """All objects below a place in a store, by their names there, in the order of paths."""
-    place = _store(folder)
-    prefix = place.path.rstrip("/") + "/"
-    with store_errors(folder):
-        listed = place.fs.find(place.path, detail=True)
-    names = {key.removeprefix(prefix): info for key, info in listed.items()}
-    return {name: _file_info(names[name]) for name in sorted(names, key=lambda n: n.split("/"))}
+        place = as_store(path)
+        return cast(str, place.fs.cat_file(place.path).decode("utf-8"))
+    return path.read_text(encoding="utf-8")
 
 
 def write_whole(path: Path, text: str) -> None:
@@ -138,7 +45,7 @@ def replace_whole(path: Path) -> Iterator[Path]:
     if is_remote(path):
         with TemporaryDirectory(prefix="khmer-aligned-") as folder:
             yield (partial := Path(folder) / path.name)
-            _put(partial, path)
+            put_file(partial, path)
         return
     # Several processes, on several machines even, may write it at once. The partial file of a
     # process that was killed stays; its name begins with a dot, so it is never published.
@@ -162,7 +69,7 @@ def replace_folder_whole(folder: Path) -> Iterator[Path]:
         yield Path(local)
         for path in sorted(Path(local).rglob("*")):
             if path.is_file():
-                _put(path, folder / path.relative_to(local).as_posix())
+                put_file(path, folder / path.relative_to(local).as_posix())
 
 
 @contextmanager
@@ -178,7 +85,7 @@ def fetch(path: Path) -> Iterator[Path]:
     with TemporaryDirectory(prefix="khmer-aligned-") as folder:
         copy = Path(folder) / path.name
         with suppress(FileNotFoundError, PermissionError):
-            _get(path, copy)
+            get_file(path, copy)
         yield copy
 
 
@@ -199,7 +106,7 @@ def keep_copies(folder: Path, pattern: str) -> Path:
         if not copy.is_file():
             copy.parent.mkdir(parents=True, exist_ok=True)
             with replace_whole(copy) as partial:
-                _get(folder / name, partial)
+                get_file(folder / name, partial)
     return copies
 
 
@@ -216,7 +123,7 @@ def read_parquet(
         return pq.read_table(path, columns=columns, filters=filters)
     from fsspec.parquet import open_parquet_file
 
-    place = _store(path)
+    place = as_store(path)
     with (
         store_errors(path),
         open_parquet_file(place.path, fs=place.fs, columns=columns, engine="pyarrow") as file,
@@ -235,7 +142,7 @@ def remove_folder(folder: Path) -> None:
     if not is_remote(folder):
         shutil.rmtree(folder, ignore_errors=True)
         return
-    place = _store(folder)
+    place = as_store(folder)
     with store_errors(folder):
         if found := place.fs.find(place.path):
             place.fs.rm(found)
@@ -245,7 +152,7 @@ def link_file(source: Path, target: Path) -> None:
     """Make `target` the same file as `source`, without reading it where that can be."""
     if is_remote(source):
         with store_errors(source):
-            _store(source).fs.cp_file(_store(source).path, _store(target).path)
+            as_store(source).fs.cp_file(as_store(source).path, as_store(target).path)
         return
     try:
         os.link(source, target)
@@ -303,32 +210,3 @@ def lock_folder(folder: Path, name: str = "lock", *, wait: bool = False) -> Iter
         yield
     finally:
         lock.release()
-
-
-def _store(path: Path) -> UPath:
-    """A path in a store as what it is; its `fs` and `path` are fsspec's."""
-    return cast("UPath", path)
-
-
-def _put(local: Path, path: Path) -> None:
-    with store_errors(path):
-        _store(path).fs.put_file(str(local), _store(path).path)
-
-
-def _get(path: Path, local: Path) -> None:
-    try:
-        _store(path).fs.get_file(_store(path).path, str(local))
-    except (FileNotFoundError, PermissionError):
-        local.unlink(missing_ok=True)
-        raise
-    except Exception as error:
-        with store_errors(path):
-            raise error
-
-
-def _file_info(info: dict[str, Any]) -> FileInfo:
-    value = next((info[name] for name in _TIMES if info.get(name)), 0)
-    if isinstance(value, str):
-        value = datetime.fromisoformat(value)
-    seconds = value.timestamp() if isinstance(value, datetime) else value
-    return FileInfo(int(info["size"] or 0), int(seconds) * _NS)

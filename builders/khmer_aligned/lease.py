@@ -23,7 +23,7 @@ from typing import cast
 from upath import UPath
 
 from khmer_aligned.errors import UserError
-from khmer_aligned.files import store_errors
+from khmer_aligned.stores import store_errors
 
 RENEW_SECONDS = 10.0
 EXPIRE_SECONDS = 60.0
@@ -123,7 +123,8 @@ class _Lease:
     def _read(self, number: int) -> bytes:
         """What the holder of a number wrote last; _FREE where there is none."""
         try:
-            return self._object(number).read_bytes() if number else _FREE
+            place = self._object(number)
+            return cast(bytes, place.fs.cat_file(place.path)) if number else _FREE
         except FileNotFoundError:  # its successor has removed it
             return _FREE
 

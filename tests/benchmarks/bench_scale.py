@@ -56,10 +56,12 @@ def recordings(count: int) -> Iterator[Recording]:
 
 
 def use_synthetic(count: int) -> None:
-    """Make `sources` find and read the synthetic recordings, whatever the name."""
+    """Make `sources` locate and read the synthetic recordings, whatever the name."""
     source = sources.Source(lambda _: True, lambda _: recordings(count), ())
     sources.SOURCES["synthetic"] = source
-    sources.find = lambda name, memory=None: sources.Corpus(name, "synthetic", str(count))
+    corpus = sources.Corpus("synthetic", "synthetic", str(count))
+    sources.locate = lambda name: sources.Place(name, corpus.kind, corpus.content)
+    sources.take = lambda *_: corpus
 
 
 def plan(out: Path, count: int) -> str:

@@ -11,7 +11,7 @@ from khmer_aligned.dataset.config import BuildConfig
 from khmer_aligned.dataset.join import join
 from khmer_aligned.dataset.state import State, require_plan
 from khmer_aligned.errors import UserError
-from khmer_aligned.files import as_path
+from khmer_aligned.stores import as_path
 
 from ..object_store import bucket as bucket
 from ..object_store import contents, upload

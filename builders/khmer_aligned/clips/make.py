@@ -36,9 +36,10 @@ from khmer_aligned.clips.parts import Part, Row, divide
 from khmer_aligned.clips.quality import Figures
 from khmer_aligned.clips.stretch import judge_stretch, keep_all
 from khmer_aligned.errors import Failed, UserError
-from khmer_aligned.files import as_path, fetch
+from khmer_aligned.files import fetch
 from khmer_aligned.schema import CLIP_FEATURES, SAMPLE_RATE, Cue, Problem
 from khmer_aligned.speech import speech_seconds
+from khmer_aligned.stores import as_path
 from khmer_aligned.text import Transcript
 
 # A row of the result is a clip, or a rejection (as JSON) and no clip.

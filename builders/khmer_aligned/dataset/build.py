@@ -16,8 +16,9 @@ from khmer_aligned.dataset.join import BuildResult, join_shards
 from khmer_aligned.dataset.plan import leave_free, make_plan
 from khmer_aligned.dataset.report import Report
 from khmer_aligned.dataset.state import Plan
-from khmer_aligned.files import as_path, lock_folder, write_whole
+from khmer_aligned.files import lock_folder, write_whole
 from khmer_aligned.hub.cards import check_licence, set_licence, set_title
+from khmer_aligned.stores import as_path
 
 
 def build(

@@ -46,8 +46,6 @@ from khmer_aligned.dataset.totals import (
 from khmer_aligned.dataset.twins import find_twins
 from khmer_aligned.errors import UserError
 from khmer_aligned.files import (
-    as_path,
-    check_store,
     lock_folder,
     make_folder,
     move_file,
@@ -62,6 +60,7 @@ from khmer_aligned.recordings import sources
 from khmer_aligned.recordings.corrections import read_decisions
 from khmer_aligned.recordings.snapshot import changed_since
 from khmer_aligned.schema import SAMPLE_RATE, SPLITS
+from khmer_aligned.stores import as_path, check_store
 
 _RECORD = "build.json"
 _SHOWN = 5

@@ -26,12 +26,12 @@ from khmer_aligned.dataset.config import BuildConfig
 from khmer_aligned.dataset.report import TextReport
 from khmer_aligned.device import count_gpus
 from khmer_aligned.errors import Failed, UserError
-from khmer_aligned.files import as_path
 from khmer_aligned.recordings.builder import open_recordings
 from khmer_aligned.recordings.sources import Corpus
 from khmer_aligned.recordings.timed import TimedText
 from khmer_aligned.recordings.transcripts import read_transcript
 from khmer_aligned.schema import RECORDING_FEATURES, Cue, Problem
+from khmer_aligned.stores import as_path
 
 _BATCH = 8  # recordings that are decoded at once
 

@@ -21,9 +21,6 @@ from khmer_aligned.dataset.rows import write_rows
 from khmer_aligned.dataset.state import Plan, State, read_plan
 from khmer_aligned.errors import UserError
 from khmer_aligned.files import (
-    as_path,
-    check_store,
-    is_remote,
     lock_folder,
     make_folder,
     remove_folder,
@@ -32,6 +29,7 @@ from khmer_aligned.files import (
 )
 from khmer_aligned.recordings import sources
 from khmer_aligned.recordings.builder import read_recordings
+from khmer_aligned.stores import as_path, check_store, is_remote
 
 
 def make_plan(source: str, out: Path, config: BuildConfig, corrections: Path | None = None) -> Plan:

@@ -18,8 +18,8 @@ from khmer_aligned.clips.make import OUTCOME_FEATURES, MakeClips
 from khmer_aligned.dataset.identity import check_settings, identify
 from khmer_aligned.dataset.outcomes import write_outcomes
 from khmer_aligned.dataset.state import Plan, require_plan
-from khmer_aligned.files import as_path
 from khmer_aligned.recordings.snapshot import changed_files
+from khmer_aligned.stores import as_path
 
 # Characters of transcript in one call of the aligner: about half an hour of speech.
 _BATCH_CHARACTERS = 20_000

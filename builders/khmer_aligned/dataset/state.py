@@ -26,7 +26,7 @@ from khmer_aligned.alignment.thresholds import Thresholds
 from khmer_aligned.dataset.config import BuildConfig
 from khmer_aligned.dataset.report import LagReport, TextReport
 from khmer_aligned.errors import UserError
-from khmer_aligned.files import keep_copies, read_parquet, write_whole
+from khmer_aligned.files import keep_copies, read_parquet, read_whole, write_whole
 from khmer_aligned.recordings.builder import open_recordings
 from khmer_aligned.recordings.corrections import FILE as CORRECTIONS
 
@@ -167,8 +167,8 @@ def read_plan(out: Path) -> Plan | None:
     file = state.folder / "plan.json"
     if not file.is_file():
         return None
-    record = json.loads(file.read_text(encoding="utf-8"))
-    places = json.loads((state.folder / "source.json").read_text(encoding="utf-8"))
+    record = json.loads(read_whole(file))
+    places = json.loads(read_whole(state.folder / "source.json"))
     config = record["config"]
     thresholds = Thresholds(**config.pop("thresholds"))
     return Plan(

@@ -15,9 +15,9 @@ from huggingface_hub.errors import EntryNotFoundError, HFValidationError, LocalE
 from huggingface_hub.utils import validate_repo_id
 
 from khmer_aligned.errors import UserError
-from khmer_aligned.files import require_folder
 from khmer_aligned.hub.errors import UNREACHABLE, plain_errors
 from khmer_aligned.hub.folder import MANAGED, RepoType, published_files, sha256
+from khmer_aligned.stores import require_folder
 
 FOLDER_VERSION = "sha256:"  # what the version of a folder begins with, and that of a commit not
 

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from khmer_aligned.errors import UserError
-from khmer_aligned.files import as_path, write_whole
+from khmer_aligned.files import write_whole
 from khmer_aligned.schema import Correction, Cue, Recording
+from khmer_aligned.stores import as_path
 from khmer_aligned.text.spans import Edit, TextWithSpans, rewrite
 
 FILE = "corrections.jsonl"

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from khmer_aligned import audio
 from khmer_aligned.errors import UserError
-from khmer_aligned.files import is_remote, list_store
 from khmer_aligned.recordings.columns import SPLIT_NAMES
 from khmer_aligned.schema import Problem
+from khmer_aligned.stores import is_remote, list_store
 
 
 def walk(root: Path) -> Iterator[Path]:

@@ -18,7 +18,6 @@ from typing import Any
 
 from khmer_aligned.console import note
 from khmer_aligned.errors import UserError
-from khmer_aligned.files import as_path
 from khmer_aligned.recordings import folder
 from khmer_aligned.recordings.columns import (
     FILE_COLUMNS,
@@ -34,6 +33,7 @@ from khmer_aligned.recordings.columns import (
 from khmer_aligned.recordings.tables import OVERFLOW, Row, read_rows
 from khmer_aligned.recordings.transcripts import PARSERS, read_transcript
 from khmer_aligned.schema import SPLITS, Problem, Recording
+from khmer_aligned.stores import as_path
 
 MANIFESTS = ("metadata.csv", "metadata.tsv", "metadata.jsonl")
 ENDINGS = (*MANIFESTS, *PARSERS)  # of the files that it reads beside audio

@@ -15,10 +15,10 @@ from pathlib import Path
 
 from khmer_aligned.console import note
 from khmer_aligned.errors import UserError
-from khmer_aligned.files import as_path
 from khmer_aligned.recordings import folder
 from khmer_aligned.recordings.transcripts import PARSERS, read_transcript
 from khmer_aligned.schema import Problem, Recording
+from khmer_aligned.stores import as_path
 
 ENDINGS = tuple(PARSERS)  # of the files that it reads beside audio
 

@@ -20,16 +20,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from khmer_aligned.files import (
-    FileInfo,
-    fetch,
-    is_remote,
-    list_store,
-    read_parquet,
-    replace_whole,
-    stat_file,
-)
+from khmer_aligned.files import fetch, read_parquet, replace_whole
 from khmer_aligned.recordings import folder
+from khmer_aligned.stores import FileInfo, is_remote, list_store, stat_file
 
 _SCHEMA = pa.schema(
     {

@@ -15,7 +15,6 @@ from typing import NamedTuple
 
 from khmer_aligned.console import note
 from khmer_aligned.errors import UserError
-from khmer_aligned.files import as_path, is_remote
 from khmer_aligned.hub.resolve import resolve
 from khmer_aligned.recordings import folder, hub_dataset, manifest, pairs
 from khmer_aligned.recordings.corrections import (
@@ -27,6 +26,7 @@ from khmer_aligned.recordings.corrections import (
 )
 from khmer_aligned.recordings.snapshot import Snapshot, SourceFiles, sha256_of_file
 from khmer_aligned.schema import Problem, Recording
+from khmer_aligned.stores import as_path, is_remote
 
 _SHOWN_TWINS = 5
 
