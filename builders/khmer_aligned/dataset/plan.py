@@ -29,7 +29,7 @@ from khmer_aligned.files import (
 )
 from khmer_aligned.recordings import sources
 from khmer_aligned.recordings.builder import read_recordings
-from khmer_aligned.stores import as_path, check_store, is_remote
+from khmer_aligned.stores import as_path, check_store, is_remote, is_url
 
 
 def make_plan(source: str, out: Path, config: BuildConfig, corrections: Path | None = None) -> Plan:
@@ -58,9 +58,9 @@ def make_plan(source: str, out: Path, config: BuildConfig, corrections: Path | N
 
 def _absolute(source: str) -> str:
     """A source by a name that holds for every working folder; a Hub id as it is."""
-    path = as_path(source)
-    check_store(path)
-    return str(path.absolute()) if path.exists() else source
+    if is_url(source) or not Path(source).exists():
+        return source
+    return str(Path(source).absolute())
 
 
 def check_folder(out: Path) -> None:

@@ -10,8 +10,11 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 from khmer_aligned.console import note
 from khmer_aligned.errors import UserError
@@ -24,6 +27,7 @@ ENDINGS = tuple(PARSERS)  # of the files that it reads beside audio
 
 _ORPHANS = (".txt", ".srt", ".vtt", ".lrc", ".textgrid", ".eaf")  # any program writes .json
 _KHMER = re.compile("[\u1780-\u17a2]")
+_READERS, _GROUP = 16, 1_000  # transcripts that are read at once, of so many
 _LANGUAGE = ".km"  # what is fetched with a video is called `a.km.vtt`
 
 
@@ -35,11 +39,28 @@ def find(root: Path) -> bool:
 def read(name: str) -> Iterator[Recording]:
     """The audio files of a folder and of the folders in it, then transcripts without audio."""
     root = as_path(name)
+    named = _name_recordings(root)
+    with ThreadPoolExecutor(_READERS) as readers:
+        while group := list(islice(named, _GROUP)):
+            yield from readers.map(
+                lambda item: _with_text(item.recording, item.transcript, root), group
+            )
+
+
+class _Named(NamedTuple):
+    """A recording without its text, and the file that has it; None where no file is to be read."""
+
+    recording: Recording
+    transcript: Path | None = None
+
+
+def _name_recordings(root: Path) -> Iterator[_Named]:
+    """The recordings that a folder's names tell of, in order."""
     files = list(folder.walk(root))
     audio_files = [path for path in files if folder.is_audio(path)]
     speakers = folder.speakers_by_folder(audio_files, root)
     if speakers:
-        note(f"{name}: a folder for each speaker: {len(set(speakers.values()))} speakers")
+        note(f"{root}: a folder for each speaker: {len(set(speakers.values()))} speakers")
     transcripts = _Transcripts(root, files)
     audio_of: dict[Path, Path] = {}
     readers: Counter[Path] = Counter()
@@ -51,26 +72,22 @@ def read(name: str) -> Iterator[Recording]:
         if transcript is None and (text_file := transcripts.whole_text_of(path)):
             audio_of.setdefault(text_file, path)
             readers[text_file] += 1
-            yield _with_whole_text(recording, text_file, root)
+            yield _Named(_with_whole_text(recording, text_file, root))
         elif transcript is None:
             detail = f"no transcript: {path.with_suffix('.txt').name} is missing"
-            yield replace(recording, problem=Problem.NO_TRANSCRIPT, detail=detail)
+            yield _Named(replace(recording, problem=Problem.NO_TRANSCRIPT, detail=detail))
         elif transcript in audio_of:
             detail = f"shares {transcript.name} with {audio_of[transcript].name}; keep one of them"
-            yield replace(recording, problem=Problem.DUPLICATE, detail=detail)
+            yield _Named(replace(recording, problem=Problem.DUPLICATE, detail=detail))
         else:
             audio_of[transcript] = path
-            yield _with_text(recording, transcript, root)
+            yield _Named(recording, transcript)
     for text_file, count in readers.items():
         where = text_file.relative_to(root).as_posix()
         note(f"{where}: which passage each of {count} recordings speaks is found in their audio")
     for transcript in transcripts.unused(audio_of):
         id, where = folder.name_of(transcript, root), transcript.relative_to(root).as_posix()
-        recording = _with_text(Recording(id, id, None, "", where), transcript, root)
-        if recording.problem is None:
-            detail = "no audio file of this name beside the transcript"
-            recording = replace(recording, problem=Problem.NO_AUDIO, detail=detail)
-        yield recording
+        yield _Named(Recording(id, id, None, "", where), transcript)
 
 
 class _Transcripts:
@@ -145,11 +162,16 @@ def _with_whole_text(recording: Recording, text_file: Path, root: Path) -> Recor
     return replace(recording, text_file=text_file)
 
 
-def _with_text(recording: Recording, transcript: Path, root: Path) -> Recording:
+def _with_text(recording: Recording, transcript: Path | None, root: Path) -> Recording:
+    if transcript is None:
+        return recording
     try:
         folder.check_inside(transcript, root)
         text, cues = read_transcript(transcript)
     except UserError as error:
         problem = Problem(error.category)
         return replace(recording, problem=problem, detail=str(error))
+    if recording.audio is None:
+        detail = "no audio file of this name beside the transcript"
+        recording = replace(recording, problem=Problem.NO_AUDIO, detail=detail)
     return replace(recording, text=text, cues=cues)

@@ -26,7 +26,7 @@ from khmer_aligned.recordings.corrections import (
 )
 from khmer_aligned.recordings.snapshot import Snapshot, SourceFiles, sha256_of_file
 from khmer_aligned.schema import Problem, Recording
-from khmer_aligned.stores import as_path, is_remote
+from khmer_aligned.stores import as_path, check_store, is_remote
 
 _SHOWN_TWINS = 5
 
@@ -112,6 +112,7 @@ def _folder_and_kind(name: str) -> tuple[Path, str]:
     root = as_path(name)
     if root.name in manifest.MANIFESTS and root.is_file():
         root = root.parent
+    check_store(root)
     if is_remote(root) and not root.is_dir():
         raise UserError(f"{name}: nothing is there; see how the bucket and the folder are called")
     if not root.is_dir():
