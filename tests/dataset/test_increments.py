@@ -10,6 +10,7 @@ import pytest
 from khmer_aligned.dataset.build import build, build_shards
 from khmer_aligned.dataset.config import BuildConfig
 from khmer_aligned.dataset.join import join
+from khmer_aligned.dataset.reproduce import reproduce
 from khmer_aligned.dataset.state import State, read_plan
 from khmer_aligned.dataset.verify import verify
 from khmer_aligned.errors import UserError
@@ -62,6 +63,20 @@ def test_a_corrected_transcript_redoes_its_recording_only(built, config, whole_c
     assert after["007-00000"]["text"] == sentence(999)
     assert after["007-00000"]["split"] == before["007-00000"]["split"]
     assert verify(out).differences == 0
+
+
+def test_a_build_that_grew_is_reproduced_clip_by_clip(built, config, whole_clips):
+    source, out = built
+    write_recordings(source, range(50, 55))
+    (source / "049.txt").write_text((source / "050.txt").read_text("utf-8"), encoding="utf-8")
+    build(source, out, config)
+    models = {"aligner": config.aligner, "tokenizer": config.tokenizer}
+    findings = reproduce(str(out), str(source), **models)
+    assert findings.differences == 0, findings.lines
+    assert any("grew or was corrected 1 times" in line for line in findings.lines)
+    write_recording(source / "020", 99, sentence(20))
+    findings = reproduce(str(out), str(source), **models)
+    assert any("clip 020-00000: is not the same here" in line for line in findings.lines)
 
 
 def test_what_is_gone_from_the_source_drops_out_and_comes_back_for_nothing(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from khmer_aligned.alignment.thresholds import Thresholds
 from khmer_aligned.dataset.build import build
 from khmer_aligned.dataset.config import BuildConfig
 from khmer_aligned.dataset.report import Report
-from khmer_aligned.dataset.verify import read_report, verify
+from khmer_aligned.dataset.verify import read_clips, read_report, verify
 from khmer_aligned.errors import UserError
 from khmer_aligned.findings import Findings
 from khmer_aligned.hub.errors import plain_errors
@@ -48,34 +49,85 @@ def _folder(source: Source) -> Path:
 def _build_again(folder: Path, source: str, models: dict[str, str], findings: Findings) -> None:
     report = read_report(folder)
     config = _config(report, models)
+    grew = report["increment"] > 0
+    if grew:  # its lag is that of its first source, and what is a duplicate depends on its splits
+        config = replace(config, lag=report["lag"]["seconds"], keep_duplicates=True)
     with tempfile.TemporaryDirectory(prefix="khmer-aligned-") as scratch:
         again = build(source, Path(scratch) / "dataset", config)
-        for part in ("source", "config", "versions"):
-            before: dict[str, Any] = report[part]
-            now: dict[str, Any] = again.report[part]
-            findings.check(
-                f"the {part} of the build",
-                [
-                    f"{part}: {key} was {before.get(key)} and is {now.get(key)} here: the bytes "
-                    "may differ for that alone"
-                    for key in sorted(before | now)
-                    if before.get(key) != now.get(key)
-                ],
-            )
-        built = published_files(again.folder)
-        for name, path in built.items():
-            if name in CLAIMED:
-                continue  # `verify` has compared it line by line
-            there = folder / name
-            if not there.is_file():
-                findings.differ(f"{name} is missing")
-            elif sha256(there) == sha256(path):
-                findings.agree(f"{name}: the same bytes")
-            else:
-                findings.differ(f"{name}: other bytes")
-        for name in published_files(folder):
-            if name.startswith("data/") and name not in built:
-                findings.differ(f"{name} is not what this source gives")
+        _compare_settings(
+            report, again.report, {"lag", "keep_duplicates"} if grew else set(), findings
+        )
+        if grew:
+            _compare_clips(folder, report, again.folder, findings)
+        else:
+            _compare_files(folder, again.folder, findings)
+
+
+def _compare_settings(
+    published: Report, built: Report, ignored: set[str], findings: Findings
+) -> None:
+    for part in ("source", "config", "versions"):
+        before: dict[str, Any] = published[part]
+        now: dict[str, Any] = built[part]
+        findings.check(
+            f"the {part} of the build",
+            [
+                f"{part}: {key} was {before.get(key)} and is {now.get(key)} here: the bytes "
+                "may differ for that alone"
+                for key in sorted((before | now).keys() - ignored)
+                if before.get(key) != now.get(key)
+            ],
+        )
+
+
+def _compare_files(folder: Path, built: Path, findings: Findings) -> None:
+    """Compare a build with one from scratch, byte by byte."""
+    files = published_files(built)
+    for name, path in files.items():
+        if name in CLAIMED:
+            continue  # `verify` has compared it line by line
+        there = folder / name
+        if not there.is_file():
+            findings.differ(f"{name} is missing")
+        elif sha256(there) == sha256(path):
+            findings.agree(f"{name}: the same bytes")
+        else:
+            findings.differ(f"{name}: other bytes")
+    for name in published_files(folder):
+        if name.startswith("data/") and name not in files:
+            findings.differ(f"{name} is not what this source gives")
+
+
+def _compare_clips(folder: Path, report: Report, built: Path, findings: Findings) -> None:
+    """Compare a build that grew with one from scratch that keeps all duplicates, by its clips."""
+    findings.note(
+        f"the source grew or was corrected {report['increment']} times while this was built; its "
+        "splits and files remember that, so clips are compared, and files are not"
+    )
+    published, now = _clip_sums(folder), _clip_sums(built)
+    findings.check(
+        f"{len(published):,} clips: the same audio, text and words",
+        [
+            f"clip {name}: {'is not the same here' if name in now else 'is not there again'}"
+            for name, content in published.items()
+            if now.get(name) != content
+        ],
+    )
+    duplicates = report["duplicates"]
+    dropped = 0 if duplicates["kept"] else duplicates["equal"] + duplicates["nearly_equal"]
+    missing = len(now.keys() - published.keys())
+    findings.check(
+        f"{dropped:,} clips that are not published, for their sentence is held out",
+        [f"{missing:,} clips of this source are not published"] if missing != dropped else [],
+    )
+
+
+def _clip_sums(folder: Path) -> dict[str, bytes]:
+    """A hash of each clip of a built folder, by its id."""
+    return {
+        row["id"]: hashlib.blake2b(repr(sorted(row.items())).encode(), digest_size=16).digest()
+        for row in read_clips(folder)
+    }
 
 
 def _config(report: Report, models: dict[str, str]) -> BuildConfig:

@@ -53,7 +53,7 @@ def verify(folder: Path) -> Findings:
     )
     findings.check("the key of the build", _key_differences(report))
     clips = _Clips()
-    differences = [line for row in _rows(folder) for line in clips.differences(row)]
+    differences = [line for row in read_clips(folder) for line in clips.differences(row)]
     findings.check(
         f"{clips.count:,} clips: audio of the duration, words inside it, spans, ids", differences
     )
@@ -115,7 +115,8 @@ class _Clips:
             at += len(word["text"])
 
 
-def _rows(folder: Path) -> Iterator[Row]:
+def read_clips(folder: Path) -> Iterator[Row]:
+    """The rows of all clips of a built folder."""
     for split in SPLITS:
         for shard in shards_of(folder, split):
             for batch in pq.ParquetFile(shard).iter_batches(batch_size=64):
