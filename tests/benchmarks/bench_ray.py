@@ -1,0 +1,149 @@
+"""End Ray's actors and its head while they align, and compare what the builds end with.
+
+    python tests/benchmarks/bench_ray.py [--store s3://bucket/folder]
+
+A small build of the demo's recordings is made on this machine, then on a cluster of two and of four
+actors, of which one is ended while it aligns, and on a cluster whose head is ended when some shards
+are done; the command is then given again under a new head. The published files have to be those of
+the first build, byte for byte. --store: source and OUT of the clusters are in an object store.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+from bench_kills import ASSETS, copy_to_store, make_source, published, run
+
+from khmer_aligned.dataset import clip_files, rows
+from khmer_aligned.dataset.build import build
+from khmer_aligned.dataset.state import State, require_plan
+from khmer_aligned.stores import as_path
+from khmer_whisper.demo.tokenizer import byte_tokenizer
+
+PORT = 6391
+RAY = Path(sys.executable).with_name("ray")
+
+
+@contextmanager
+def cluster(cores: int) -> Iterator[psutil.Popen]:
+    """A head with so many cores: its process, all of whose children end with the block."""
+    command = [str(RAY), "start", "--head", "--block", f"--port={PORT}", f"--num-cpus={cores}"]
+    command += ["--include-dashboard=false", "--disable-usage-stats"]
+    head = psutil.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        yield head
+    finally:
+        end(head)
+
+
+def end(process: psutil.Process) -> None:
+    """End a process and all that it has started."""
+    if process.is_running():
+        family = [*process.children(recursive=True), process]
+        for member in family:
+            member.kill()
+        psutil.wait_procs(family)
+
+
+def start_build(source: str, out: str, tokenizer: Path) -> psutil.Popen:
+    """`drive`, in a process of its own."""
+    command = [sys.executable, __file__, "--drive", source, out, str(tokenizer)]
+    return psutil.Popen(command, env={**os.environ, "RAY_ADDRESS": f"127.0.0.1:{PORT}"})
+
+
+def drive(source: str, out: str, tokenizer: str) -> None:
+    """A build on the cluster with small shards, an actor for each core."""
+    from khmer_aligned.dataset.engines import ray
+
+    rows._SHARD_CHARACTERS, clip_files._FILE_SECONDS, ray._CPUS = 150, 20, 1
+    options = {"tokenizer": tokenizer, "max_labels": 200, "lag": 0.04}
+    build(source, out, aligner=str(ASSETS / "aligner"), engine="ray", **options)
+
+
+def wait_for_actor(head: psutil.Process) -> psutil.Process:
+    """An actor of the cluster that is at a shard."""
+    while True:
+        for process in head.children(recursive=True):
+            try:
+                if process.cmdline()[:1] == ["ray::_Worker.align"]:
+                    return process
+            except psutil.Error:
+                continue
+        time.sleep(0.02)
+
+
+def wait_for_shards(out: str, count: int) -> int:
+    """Wait until so many shards are done: how many are, of how many."""
+    state = State(as_path(out))
+    while (done := len(state.finished_shards())) < count:
+        time.sleep(0.1)
+    return done
+
+
+def lose_an_actor(actors: int, source: str, out: str, tokenizer: Path) -> str:
+    with cluster(actors) as head:
+        command = start_build(source, out, tokenizer)
+        wait_for_actor(head).send_signal(signal.SIGKILL)
+        if command.wait():
+            sys.exit(f"{actors} actors: the build failed")
+    return f"{actors} actors, one of them ended"
+
+
+def lose_the_head(source: str, out: str, tokenizer: Path) -> str:
+    with cluster(2) as head:
+        command = start_build(source, out, tokenizer)
+        done = wait_for_shards(out, 2)
+        end(head)
+        if command.wait() == 0:
+            sys.exit("the build ended before the head did")
+    kept = len(State(as_path(out)).finished_shards())
+    count = len(require_plan(as_path(out)).shards)
+    with cluster(2):
+        if start_build(source, out, tokenizer).wait():
+            sys.exit("the build failed under the new head")
+    return f"the head ended after {done} of {count} shards, {kept} of them kept"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--store", help="A URL below which nothing is.")
+    parser.add_argument("--drive", nargs=3, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.drive:
+        drive(*options.drive)
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        tokenizer, source = folder / "tokenizer", folder / "source"
+        byte_tokenizer().save_pretrained(tokenizer)
+        make_source(source)
+        run(str(source), str(folder / "local"), tokenizer, "all")
+        expected = published(folder / "local")
+        given, where = str(source), str(folder)
+        if options.store:
+            given, where = f"{options.store}/source", options.store
+            copy_to_store(source, given)
+        for name in ("two", "four", "head"):
+            out = f"{where}/{name}"
+            if name == "head":
+                case = lose_the_head(given, out, tokenizer)
+            else:
+                case = lose_an_actor({"two": 2, "four": 4}[name], given, out, tokenizer)
+            same = published(as_path(out)) == expected
+            print(f"{case}: same bytes: {same}", flush=True)
+            if not same:
+                sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
