@@ -89,16 +89,16 @@ def fetch(path: Path) -> Iterator[Path]:
         yield copy
 
 
-def keep_copies(folder: Path, pattern: str) -> Path:
-    """A folder on this machine with the files of such names: `folder`, or copies of its files.
+def keep_copies(folder: Path) -> Path:
+    """A folder on this machine with the same files: `folder`, or copies of what is in a store.
 
-    Copies are shared by the processes of this machine; a file that changed has a new one.
+    The processes of this machine share them; where a file changed, all are copied anew.
     """
     if not is_remote(folder):
         return folder
     from platformdirs import user_cache_path
 
-    listed = {name: info for name, info in list_store(folder).items() if Path(name).match(pattern)}
+    listed = list_store(folder)
     key = hashlib.sha256(f"{folder}{sorted(listed.items())}".encode()).hexdigest()
     copies = user_cache_path("khmer-aligned") / "stores" / key[:32]
     for name in listed:

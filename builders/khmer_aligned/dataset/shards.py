@@ -62,7 +62,7 @@ def _keys_of_unchanged(
         return keys
     paths = [as_path(audio["path"]) if audio["path"] else None for audio in recordings["audio"]]
     named = sorted({path for path in paths if path is not None})
-    changed = changed_files(as_path(plan.source), named, plan.files)
+    changed = changed_files(as_path(plan.source), named, plan.tables / plan.files.name)
     return pc.if_else(pa.array([path in changed for path in paths]), None, keys)
 
 

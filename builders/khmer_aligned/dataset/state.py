@@ -105,8 +105,13 @@ class Plan:
 
     @property
     def folder(self) -> Path:
-        """Its tables."""
+        """Where its tables are written."""
         return self.state.plan_folder(self.increment, self.key)
+
+    @property
+    def tables(self) -> Path:
+        """Where its tables are read: the same folder, or a copy where that is in a store."""
+        return keep_copies(self.folder)
 
     @property
     def rows_file(self) -> Path:
@@ -127,7 +132,7 @@ class Plan:
     def rows(self, shard: int | None = None, columns: list[str] | None = None) -> pa.Table:
         """The rows of all recordings, or of one shard."""
         filters = None if shard is None else [("shard", "=", shard)]
-        return read_parquet(self.rows_file, columns, filters)
+        return read_parquet(self.tables / self.rows_file.name, columns, filters)
 
     def changed_outcomes(self) -> bool:
         """Whether a file changed while its shard was aligned, so that its outcome is of no use."""
@@ -141,7 +146,7 @@ class Plan:
 
     def recordings(self) -> datasets.Dataset:
         """The rows of RECORDING_FEATURES, in the source's order, mapped from disk."""
-        return open_recordings(keep_copies(self.folder, "*.arrow"))
+        return open_recordings(self.tables)
 
     def save(self) -> None:
         """Write it down; its tables are there already."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -23,6 +24,8 @@ from khmer_aligned.dataset.engines import load_engine
 from khmer_aligned.dataset.state import require_plan
 from khmer_aligned.errors import UserError
 from khmer_aligned.hub.folder import published_files
+
+SECONDS = 8.0  # of each recording
 
 needs_ray = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="needs ray")
 
@@ -58,27 +61,42 @@ class Killer(threading.Thread):
             time.sleep(0.01)
 
 
+@pytest.fixture
+def source(recordings, true_words, tmp_path) -> Path:
+    """The first seconds of each of the demo's recordings, in a manifest."""
+    folder = tmp_path / "source"
+    folder.mkdir()
+    rows = ["file_name,text,start,end"]
+    for path in sorted(recordings.glob("*.ogg")):
+        shutil.copy(path, folder)
+        words = [word for word in true_words(path.stem) if word[3] < SECONDS]
+        text = path.with_suffix(".txt").read_text(encoding="utf-8")[words[0][0] : words[-1][1]]
+        rows.append(f'{path.name},"{text}",{words[0][2]:.2f},{words[-1][3]:.2f}')
+    (folder / "metadata.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    return folder
+
+
 @needs_ray
 @pytest.mark.slow
 def test_a_lost_actor_changes_no_byte(
-    recordings, aligner_folder, tokenizer_folder, tmp_path, monkeypatch, capsys
+    source, aligner_folder, tokenizer_folder, tmp_path, monkeypatch, capsys
 ):
     import ray
 
     from khmer_aligned.dataset.engines import ray as ray_engine
 
-    monkeypatch.setattr(rows, "_SHARD_CHARACTERS", 500)
+    monkeypatch.setattr(rows, "_SHARD_CHARACTERS", 100)
     monkeypatch.setattr(ray_engine, "_CPUS", 1)  # two actors on two cores
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     config = BuildConfig(str(aligner_folder), str(tokenizer_folder), 150, lag=0.05)
-    build(recordings, tmp_path / "local", config)
+    build(source, tmp_path / "local", config)
     killer = Killer()
     # As urgent as the other tests, beside which nothing would be left for them.
     urgent = {"worker_niceness": 0}
     ray.init(address="local", num_cpus=2, include_dashboard=False, _system_config=urgent)
     try:
         killer.start()
-        build(recordings, tmp_path / "ray", config, engine="ray")
+        build(source, tmp_path / "ray", config, engine="ray")
     finally:
         ray.shutdown()
     assert len(require_plan(tmp_path / "ray").shards) > 2
