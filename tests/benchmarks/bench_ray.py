@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -35,24 +35,41 @@ RAY = Path(sys.executable).with_name("ray")
 
 
 @contextmanager
-def cluster(cores: int) -> Iterator[psutil.Popen]:
-    """A head with so many cores: its process, all of whose children end with the block."""
-    command = [str(RAY), "start", "--head", "--block", f"--port={PORT}", f"--num-cpus={cores}"]
+def cluster(cores: int) -> Iterator[None]:
+    """A head with so many cores on this machine, which ends with the block."""
+    command = [str(RAY), "start", "--head", f"--port={PORT}", f"--num-cpus={cores}"]
     command += ["--include-dashboard=false", "--disable-usage-stats"]
-    head = psutil.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     try:
-        yield head
+        yield
     finally:
-        end(head)
+        end_cluster()
 
 
-def end(process: psutil.Process) -> None:
-    """End a process and all that it has started."""
-    if process.is_running():
-        family = [*process.children(recursive=True), process]
-        for member in family:
+def cluster_processes() -> list[psutil.Process]:
+    """The processes of the head, which name its port, and those that they have started."""
+    named = []
+    for process in psutil.process_iter(["cmdline"]):
+        words = process.info["cmdline"] or []
+        if any(word.endswith((f"={PORT}", f":{PORT}")) for word in words):
+            named.append(process)
+    return list({p.pid: p for head in named for p in [head, *children(head)]}.values())
+
+
+def children(process: psutil.Process) -> list[psutil.Process]:
+    try:
+        return process.children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
+
+
+def end_cluster() -> None:
+    """End the head and all that it has started."""
+    family = cluster_processes()
+    for member in family:
+        with suppress(psutil.NoSuchProcess):
             member.kill()
-        psutil.wait_procs(family)
+    psutil.wait_procs(family, timeout=10)
 
 
 def start_build(source: str, out: str, tokenizer: Path) -> psutil.Popen:
@@ -70,10 +87,10 @@ def drive(source: str, out: str, tokenizer: str) -> None:
     build(source, out, aligner=str(ASSETS / "aligner"), engine="ray", **options)
 
 
-def wait_for_actor(head: psutil.Process) -> psutil.Process:
+def wait_for_actor() -> psutil.Process:
     """An actor of the cluster that is at a shard."""
     while True:
-        for process in head.children(recursive=True):
+        for process in cluster_processes():
             try:
                 if process.cmdline()[:1] == ["ray::_Worker.align"]:
                     return process
@@ -91,19 +108,19 @@ def wait_for_shards(out: str, count: int) -> int:
 
 
 def lose_an_actor(actors: int, source: str, out: str, tokenizer: Path) -> str:
-    with cluster(actors) as head:
+    with cluster(actors):
         command = start_build(source, out, tokenizer)
-        wait_for_actor(head).send_signal(signal.SIGKILL)
+        wait_for_actor().send_signal(signal.SIGKILL)
         if command.wait():
             sys.exit(f"{actors} actors: the build failed")
     return f"{actors} actors, one of them ended"
 
 
 def lose_the_head(source: str, out: str, tokenizer: Path) -> str:
-    with cluster(2) as head:
+    with cluster(2):
         command = start_build(source, out, tokenizer)
         done = wait_for_shards(out, 2)
-        end(head)
+        end_cluster()
         if command.wait() == 0:
             sys.exit("the build ended before the head did")
     kept = len(State(as_path(out)).finished_shards())

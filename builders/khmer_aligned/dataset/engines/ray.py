@@ -28,6 +28,7 @@ from tqdm import tqdm
 from khmer_aligned.console import note
 from khmer_aligned.dataset.shards import align_shard
 from khmer_aligned.errors import UserError
+from khmer_aligned.stores import check_store
 
 _ADDRESS = "RAY_ADDRESS"
 _ANSWER_SECONDS = 10
@@ -46,6 +47,7 @@ class _Worker:
 
     def align(self, out: Path, index: int) -> None:
         """Align a shard of the build planned in `out`."""
+        check_store(out)
         if not out.is_dir():
             raise UserError(
                 f"{out}: is not there on the node {socket.gethostname()}; OUT and SOURCE have to "
