@@ -1,5 +1,7 @@
-"""Files and folders, written whole or not at all: the acts in which this machine and an object
-store differ."""
+"""Files written whole or not at all, and folders kept for one process, here or in an object store.
+
+What a file system does by a rename, a link or a lock, a store does in a way of its own.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +9,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,6 +23,8 @@ from khmer_aligned.stores import as_store, get_file, is_remote, list_store, put_
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+_MOVERS = 16  # files that a store copies at once
 
 
 def read_whole(path: Path) -> str:
@@ -175,8 +180,8 @@ def move_folder(source: Path, target: Path) -> None:
         names = list_store(source)
         for name in list_store(target).keys() - names:
             (target / name).unlink()
-        for name in names:
-            move_file(source / name, target / name)
+        with ThreadPoolExecutor(_MOVERS) as movers:
+            list(movers.map(lambda name: move_file(source / name, target / name), names))
         return
     before = source.with_name(f".{source.name}.before")
     if target.is_dir():
