@@ -39,8 +39,9 @@ def cluster(cores: int) -> Iterator[None]:
     """A head with so many cores on this machine, which ends with the block."""
     command = [str(RAY), "start", "--head", f"--port={PORT}", f"--num-cpus={cores}"]
     command += ["--include-dashboard=false", "--disable-usage-stats"]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    patient = {**os.environ, "RAY_raylet_start_wait_time_s": "300"}  # on a machine at work
     try:
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=patient)
         yield
     finally:
         end_cluster()
