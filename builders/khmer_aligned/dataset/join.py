@@ -23,6 +23,7 @@ from khmer_aligned.dataset.checked import Checked, count_checked
 from khmer_aligned.dataset.clip_files import Part, write_split
 from khmer_aligned.dataset.leaks import Leaks, clip_splits, find_leaks
 from khmer_aligned.dataset.parquet import WrittenFile
+from khmer_aligned.dataset.ready import check_complete, check_unchanged
 from khmer_aligned.dataset.report import (
     DifferingLag,
     Report,
@@ -44,7 +45,6 @@ from khmer_aligned.dataset.totals import (
     tally_shard,
 )
 from khmer_aligned.dataset.twins import find_twins
-from khmer_aligned.errors import UserError
 from khmer_aligned.files import (
     lock_folder,
     make_folder,
@@ -56,14 +56,11 @@ from khmer_aligned.files import (
     write_whole,
 )
 from khmer_aligned.hub.cards import check_licence
-from khmer_aligned.recordings import sources
 from khmer_aligned.recordings.corrections import read_decisions
-from khmer_aligned.recordings.snapshot import changed_since
 from khmer_aligned.schema import SAMPLE_RATE, SPLITS
 from khmer_aligned.stores import as_path, check_store
 
 _RECORD = "build.json"
-_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -89,7 +86,7 @@ class BuildResult:
 
 
 def join(out: str | Path, *, licence: str | None = None, title: str | None = None) -> BuildResult:
-    """Write the published files of a build whose shards are aligned.
+    """Write the published files of a build whose shards are aligned, in a folder or by URL.
 
     licence, title: of the card; by default what it has. Raises UserError where a shard is missing,
     or nothing became a clip.
@@ -104,8 +101,8 @@ def join(out: str | Path, *, licence: str | None = None, title: str | None = Non
 
 def join_shards(plan: Plan, licence: str | None, title: str | None) -> Report:
     """`join`, for whoever holds the lock of the state."""
-    _check_complete(plan)
-    _check_unchanged(plan)
+    check_complete(plan)
+    check_unchanged(plan)
     stage = plan.state.stage
     remove_folder(stage)  # of a join that was killed
     make_folder(stage / "data")
@@ -153,35 +150,6 @@ def _count_checked(plan: Plan) -> Checked | None:
     unknown = {item.recording for item in decisions} - set(recordings["id"])
     stale = sum(map(len, recordings["stale"])) + sum(d.recording in unknown for d in decisions)
     return count_checked(decisions, stale)
-
-
-def _check_complete(plan: Plan) -> None:
-    missing = plan.missing
-    if missing:
-        shown = ", ".join(str(index + 1) for index in missing[:_SHOWN])
-        more = ", ..." if len(missing) > _SHOWN else ""
-        raise UserError(
-            f"{plan.state.out}: {len(missing)} of {len(plan.shards)} shards are not aligned "
-            f"(number {shown}{more}); align them with: khmer-aligned build {plan.source} "
-            f"{plan.state.out}"
-        )
-
-
-def _check_unchanged(plan: Plan) -> None:
-    """Raises UserError where the source is not any more what was planned."""
-    again = (
-        "start the build again, and only that is aligned anew: khmer-aligned build "
-        f"{plan.source} {plan.state.out}"
-    )
-    if plan.files.is_file():
-        root = as_path(plan.source)
-        changed = changed_since(sources.files_of(root, plan.kind), plan.files)
-        if changed:
-            shown = ", ".join(changed[:_SHOWN])
-            more = f" and {len(changed) - _SHOWN} more" if len(changed) > _SHOWN else ""
-            raise UserError(f"{root}: changed while the build read it: {shown}{more}; {again}")
-    if plan.changed_outcomes():
-        raise UserError(f"{plan.source}: changed while the build read it; {again}")
 
 
 def _name_twins(rows: pa.Table, twins: np.ndarray) -> list[list[str]]:
