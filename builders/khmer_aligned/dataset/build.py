@@ -36,8 +36,8 @@ def build(
 
     source: a folder of recordings with their .txt, a folder with metadata.csv, .tsv or .jsonl, or
     a dataset with an audio and a text column, by folder or Hub id. Folders and `out` may be in an
-    object store, by URL. options: fields of BuildConfig
-    or of its Thresholds that differ from `config`, as in `build(source, out, max_misfit=0.5)`.
+    object store, by URL. options: fields of BuildConfig or of its Thresholds that differ from
+    `config`, as in `build(source, out, max_misfit=0.5)`.
     licence, title: of the card; of a folder that is finished, they replace those it has.
     corrections: what people decided by ear; by default corrections.jsonl in the source's folder.
     engine: this machine (`local`) or a Ray cluster aligns; the bytes are the same.
