@@ -190,19 +190,32 @@ def speed(data: Path, model: str, export: str, minutes: float) -> None:
         print(f"{name}: windows of at most {longest_stretch(transcriber.engine):.1f} s")
         return lambda: list(transcriber.transcribe(waveform, options))
 
-    def theirs() -> Callable[[], object]:
+    def theirs(clips: list[dict[str, float]] | None) -> Callable[[], object]:
         pipeline = BatchedInferencePipeline(WhisperModel(export, device="cpu"))
 
         def run() -> object:
             segments, _ = pipeline.transcribe(
-                waveform, language="km", beam_size=1, temperature=0, batch_size=8
+                waveform,
+                language="km",
+                beam_size=1,
+                temperature=0,
+                batch_size=8,
+                vad_filter=clips is None,
+                clip_timestamps=clips,
             )
             return list(segments)
 
         return run
 
     print(f"{seconds / 60:.1f} min on {cpu_name()}, {torch.get_num_threads()} threads")
-    runs = {"transformers": ours(model), "ctranslate2": ours(export), "faster-whisper": theirs()}
+    runs = {"transformers": ours(model), "ctranslate2": ours(export)}
+    longest = longest_stretch(Transcriber(export).engine)
+    same = [
+        {"start": w.start, "end": w.start + len(w.samples) / SAMPLE_RATE}
+        for w in cut_windows([waveform], longest)
+    ]
+    runs["faster-whisper, its own windows"] = theirs(None)
+    runs["faster-whisper, the same windows"] = theirs(same)
     print("\n| engine | seconds of processor for a second of audio | seconds |\n|---|---|---|")
     for name, run in runs.items():
         begin, busy = time.perf_counter(), time.process_time()
