@@ -1,6 +1,6 @@
 """How much of what is no speech reaches the decoder, and how much speech does not.
 
-    uv run --group benchmarks python tests/benchmarks/bench_speech.py detect DATA
+    uv run --group benchmarks python tests/benchmarks/bench_speech.py detect DATA [--others]
     uv run --group benchmarks python tests/benchmarks/bench_speech.py write DATA MODEL
     uv run --group benchmarks python tests/benchmarks/bench_speech.py speed DATA MODEL EXPORT
     uv run --group benchmarks python tests/benchmarks/bench_speech.py memory DATA MODEL --hours 3
@@ -9,8 +9,9 @@ DATA is as for bench_conditions.py. `detect`: ten minutes of two voices with sil
 and applause between, in pink noise, by the level of the audio as this project did it before, by
 `khmer-whisper transcribe`, by faster-whisper's batched pipeline and in WhisperX's way. pyannote's
 detector, WhisperX's default, cannot be installed beside this torch; its own merging to 30 s is
-imitated on Silero, the detector that it offers as well. `write`: what MODEL writes over that
-recording. `speed`: one run of both engines and of faster-whisper on EXPORT.
+imitated on Silero, the detector that it offers as well. Another --seed takes other sentences and
+sounds, and --others other voices. `write`: what MODEL writes over that recording. `speed`: one run
+of both engines and of faster-whisper on EXPORT. `memory`: of a process that transcribes hours.
 """
 
 from __future__ import annotations
@@ -99,8 +100,8 @@ def share_covered(spans: Spans, start: float, end: float) -> float:
     return covered / (end - start)
 
 
-def detect(data: Path, minutes: float) -> None:
-    mixed = mix(data, minutes)
+def detect(data: Path, minutes: float, seed: int, others: bool) -> None:
+    mixed = mix(data, minutes, seed, others)
     seconds = sum(s.end - s.start for s in mixed.between)
     print(
         f"{len(mixed.waveform) / SAMPLE_RATE / 60:.1f} min, {len(mixed.words)} words, "
@@ -171,9 +172,12 @@ def write(data: Path, model: str, minutes: float) -> None:
 
 
 def speed(data: Path, model: str, export: str, minutes: float) -> None:
-    """Seconds of work for a second of audio, greedily, one thread."""
+    """Seconds of work for a second of audio, greedily. On a machine that has other work as well the
+    seconds of the processor are what counts."""
+    import torch
     from faster_whisper import BatchedInferencePipeline, WhisperModel
 
+    from khmer_whisper.transcription.engine import longest_stretch
     from khmer_whisper.transcription.options import Options
     from khmer_whisper.transcription.transcriber import Transcriber
 
@@ -183,58 +187,81 @@ def speed(data: Path, model: str, export: str, minutes: float) -> None:
 
     def ours(name: str) -> Callable[[], object]:
         transcriber = Transcriber(name)
+        print(f"{name}: windows of at most {longest_stretch(transcriber.engine):.1f} s")
         return lambda: list(transcriber.transcribe(waveform, options))
 
-    def theirs() -> object:
+    def theirs(clips: list[dict[str, float]] | None) -> Callable[[], object]:
         pipeline = BatchedInferencePipeline(WhisperModel(export, device="cpu"))
-        segments, _ = pipeline.transcribe(
-            waveform, language="km", beam_size=1, temperature=0, batch_size=8
-        )
-        return list(segments)
 
-    print("| engine | seconds for a second of audio |\n|---|---|")
-    runs = {"transformers": ours(model), "ctranslate2": ours(export), "faster-whisper": theirs}
+        def run() -> object:
+            segments, _ = pipeline.transcribe(
+                waveform,
+                language="km",
+                beam_size=1,
+                temperature=0,
+                batch_size=8,
+                vad_filter=clips is None,
+                clip_timestamps=clips,
+            )
+            return list(segments)
+
+        return run
+
+    print(f"{seconds / 60:.1f} min on {cpu_name()}, {torch.get_num_threads()} threads")
+    runs = {"transformers": ours(model), "ctranslate2": ours(export)}
+    longest = longest_stretch(Transcriber(export).engine)
+    same = [
+        {"start": w.start, "end": w.start + len(w.samples) / SAMPLE_RATE}
+        for w in cut_windows([waveform], longest)
+    ]
+    runs["faster-whisper, its own windows"] = theirs(None)
+    runs["faster-whisper, the same windows"] = theirs(same)
+    print("\n| engine | seconds of processor for a second of audio | seconds |\n|---|---|---|")
     for name, run in runs.items():
-        begin = time.perf_counter()
+        begin, busy = time.perf_counter(), time.process_time()
         try:
             run()
-            print(f"| {name} | {(time.perf_counter() - begin) / seconds:.3f} |", flush=True)
         except (RuntimeError, ValueError) as error:
-            print(f"| {name} | {' '.join(str(error).split())} |", flush=True)
+            print(f"| {name} | {' '.join(str(error).split())} | |", flush=True)
+            continue
+        busy, passed = time.process_time() - busy, time.perf_counter() - begin
+        print(f"| {name} | {busy / seconds:.3f} | {passed / seconds:.3f} |", flush=True)
+
+
+def cpu_name() -> str:
+    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    return next((s.split(": ")[1] for s in lines if s.startswith("model name")), "a processor")
 
 
 def memory(data: Path, model: str, hours: float) -> None:
-    """The highest memory of the process before and after hours of speech in one file.
-
-    The decoder is left out: its memory does not depend on the length of the file.
-    """
+    """The memory of the process at every tenth minute of hours of speech in one file."""
     import tempfile
 
     import soundfile
 
-    from khmer_whisper.transcription.engine import Decoded
+    from khmer_whisper.transcription.options import Options
     from khmer_whisper.transcription.transcriber import Transcriber
 
     transcriber = Transcriber(model)
     waveform = mix(data, minutes=5).waveform
-    list(transcriber.transcribe(waveform[: 60 * SAMPLE_RATE]))
-
-    def skip(waveforms: list[np.ndarray], *_: object, **__: object) -> list[Decoded]:
-        return [Decoded("x", False, 0.0, 0.0)] * len(waveforms)
-
-    transcriber.engine.decode = skip  # type: ignore[method-assign, assignment]
+    options = Options(fallback=False)
     with tempfile.NamedTemporaryFile(suffix=".flac") as file:
-        with soundfile.SoundFile(file.name, "w", SAMPLE_RATE, 1, "PCM_16") as sound:
+        with soundfile.SoundFile(file.name, "w", SAMPLE_RATE, 1, "PCM_16", format="FLAC") as sound:
             for _ in range(round(hours * 12)):
                 sound.write(waveform)
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        stream = transcriber.transcribe(file.name)
-        list(stream)
-        after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(
-        f"{stream.duration / 3600:.2f} h, {stream.count} segments: {before:.0f} MB before, "
-        f"{after:.0f} MB at most"
-    )
+        stream = transcriber.transcribe(file.name, options)
+        print("| minutes | segments | highest memory |\n|---|---|---|")
+        mark = 1.0
+        for segment in stream:
+            if segment.end >= 60 * mark:
+                show_memory(segment.end, stream.count)
+                mark = 10 * (segment.end // 600 + 1)
+    show_memory(stream.duration, stream.count)
+
+
+def show_memory(seconds: float, segments: int) -> None:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"| {seconds / 60:.0f} | {segments} | {peak:.0f} MB |", flush=True)
 
 
 def main() -> None:
@@ -249,6 +276,9 @@ def main() -> None:
         for argument in arguments:
             command.add_argument(argument, type=Path if argument == "data" else str)
         command.add_argument("--minutes", type=float, default=10.0)
+        if name == "detect":
+            command.add_argument("--seed", type=int, default=0)
+            command.add_argument("--others", action="store_true")
     command = commands.add_parser("memory")
     command.add_argument("data", type=Path)
     command.add_argument("model")

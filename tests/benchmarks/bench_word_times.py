@@ -1,12 +1,15 @@
 """Word starts of each way to time words, against known ones.
 
-    python tests/benchmarks/bench_word_times.py MODEL [--aligner FOLDER] [--clips 40]
+    python tests/benchmarks/bench_word_times.py MODEL [--aligner FOLDER] [--clips 80]
 
 The recordings are the labelled ones of `shared/`, whose words were placed by a phone aligner (trust
-to about 50 ms; only words that are marked ok count). The reference text is given to every way, so
-that errors of recognition decide nothing. MODEL is a folder; its own heads stand beside those of an
-untuned model (the upper half of the layers, as CTranslate2 takes them), its CTC head if it has one,
-and forced alignment with an aligner. Prints the CER of MODEL on the same recordings as well.
+to about 50 ms; only words that are marked ok count), as long as MODEL reads in one window, or with
+--longer those that are longer. The reference text is given to every way, so that errors of
+recognition decide nothing, and every way is judged on the same words. MODEL is a folder; its own
+heads stand beside those of an untuned model (the upper half of the layers, as CTranslate2 takes
+them), its CTC head if it has one, and forced alignment with an aligner. For attention, the words
+that MODEL finds more and less probable than the median one stand below. Prints the CER of MODEL on
+the first of the recordings, too.
 """
 
 from __future__ import annotations
@@ -15,17 +18,19 @@ import argparse
 import csv
 from collections import defaultdict
 from pathlib import Path
+from typing import NamedTuple
 
 import jiwer
 import numpy as np
 from transformers import GenerationConfig
 
 from khmer_aligned import audio
-from khmer_aligned.schema import Word
+from khmer_aligned.schema import SAMPLE_RATE, Word
 from khmer_whisper import model as models
 from khmer_whisper.attention.heads import current_heads
 from khmer_whisper.decode import recognize
 from khmer_whisper.transcription.attention_words import AttentionWords
+from khmer_whisper.transcription.engine import longest_stretch
 from khmer_whisper.transcription.torch_engine import TorchEngine
 from khmer_whisper.transcription.word_times import find_aligner, read_lag
 from khmer_whisper.transcription.words import AlignWords, TimeWords
@@ -33,49 +38,72 @@ from khmer_whisper.transcription.words import AlignWords, TimeWords
 SHARED = Path(__file__).parents[3] / "shared"
 LABELLED = SHARED / "data" / "keosaly_labelled"
 ALIGNER = SHARED / "models" / "khmer-ctc-micro"
+RECOGNIZED = 20  # clips, for the CER
 
 
-def read_clips(count: int) -> list[tuple[np.ndarray, str, list[Word]]]:
-    """Waveforms, texts and trusted words of the first recordings."""
+class LabelledClip(NamedTuple):
+    """A recording (n,), its text, and its words with trusted times."""
+
+    waveform: np.ndarray
+    text: str
+    words: list[Word]
+
+
+class Starts(NamedTuple):
+    """For each expected word of all clips: the seconds by which a way places it late, NaN where it
+    does not place it, and the score that the way gives it."""
+
+    late: np.ndarray
+    scores: np.ndarray
+
+
+def read_clips(count: int, longest: float, longer: bool) -> list[LabelledClip]:
+    """The first recordings of at most `longest` seconds, or of more."""
     words = defaultdict(list)
     with (LABELLED / "word_times.tsv").open(encoding="utf-8") as file:
         for row in csv.DictReader(file, delimiter="\t"):
             if row["ok"] == "1":
                 times = float(row["start_s"]), float(row["end_s"])
                 words[row["id"]].append(Word(row["word"], *times, 1.0))
-    clips = []
+    clips: list[LabelledClip] = []
     with (LABELLED / "metadata.csv").open(encoding="utf-8") as file:
-        for row in list(csv.DictReader(file))[:count]:
+        for row in csv.DictReader(file):
             path = LABELLED / row["file_name"]
-            clips.append((audio.load(path, name=path.name), row["transcription"], words[path.stem]))
+            waveform = audio.load(path, name=path.name)
+            if (len(waveform) > longest * SAMPLE_RATE) == longer and len(clips) < count:
+                clips.append(LabelledClip(waveform, row["transcription"], words[path.stem]))
     return clips
 
 
-def distances(found: list[Word] | None, expected: list[Word]) -> list[float]:
-    """Seconds by which words come late; words of the same spelling are matched in order."""
-    late, position = [], 0
+def place(result: list[Word] | None, expected: list[Word]) -> list[tuple[float, float]]:
+    """How late each expected word comes, and its score; words of one spelling match in order."""
+    placed, position = [], 0
     for word in expected:
-        for k in range(position, len(found or [])):
-            if found[k].text == word.text:
-                late.append(found[k].start - word.start)
+        late, score = float("nan"), 0.0
+        for k in range(position, len(result or [])):
+            if result[k].text == word.text:
+                late, score = result[k].start - word.start, result[k].score
                 position = k + 1
                 break
-    return late
+        placed.append((late, score))
+    return placed
 
 
-def show(name: str, time_words: TimeWords, clips: list) -> None:
-    results = time_words([waveform for waveform, _, _ in clips], [text for _, text, _ in clips])
-    late = np.array(
-        [
-            each
-            for found, (_, _, words) in zip(results, clips, strict=True)
-            for each in distances(found, words)
-        ]
-    )
-    apart = np.abs(late)
+def run(time_words: TimeWords, clips: list[LabelledClip]) -> Starts:
+    results = time_words([clip.waveform for clip in clips], [clip.text for clip in clips])
+    placed = [
+        pair
+        for result, clip in zip(results, clips, strict=True)
+        for pair in place(result, clip.words)
+    ]
+    return Starts(*np.array(placed).T)
+
+
+def show(name: str, late: np.ndarray, missing: int | None = None) -> None:
+    apart = 1000 * np.abs(late)
     print(
-        f"{name:<34} {len(late):>5} words  lag {1000 * np.median(late):+5.0f} ms  median "
-        f"{1000 * np.median(apart):4.0f} ms  90 % within {1000 * np.percentile(apart, 90):5.0f} ms",
+        f"| {name} | {len(late)} | {np.median(apart):.0f} ms | {np.percentile(apart, 90):.0f} ms | "
+        f"{1000 * np.median(late):+.0f} ms | {'' if missing is None else missing} |",
         flush=True,
     )
 
@@ -85,23 +113,40 @@ def main() -> None:
     parser.add_argument("model")
     parser.add_argument("--aligner", default=str(ALIGNER))
     parser.add_argument("--lag", type=float, default=0.188, help="of the aligner, seconds")
-    parser.add_argument("--clips", type=int, default=40)
+    parser.add_argument("--clips", type=int, default=80)
+    parser.add_argument("--longer", action="store_true")
     options = parser.parse_args()
-    clips = read_clips(options.clips)
     whisper = models.load(options.model)
-    texts = [recognize(whisper, [waveform])[0].text for waveform, _, _ in clips[:20]]
-    rate = jiwer.cer([text for _, text, _ in clips[:20]], texts)
-    print(f"CER of {options.model} on {len(texts)} of them: {rate:.1%}")
     engine = TorchEngine(whisper)
+    longest = longest_stretch(engine)
+    clips = read_clips(options.clips, longest, options.longer)
+    seconds = sum(len(clip.waveform) for clip in clips) / SAMPLE_RATE
+    texts = [recognize(whisper, [clip.waveform])[0].text for clip in clips[:RECOGNIZED]]
+    rate = jiwer.cer([clip.text for clip in clips[:RECOGNIZED]], texts)
+    print(
+        f"{len(clips)} recordings {'over' if options.longer else 'of at most'} {longest:.1f} s, "
+        f"{seconds / 60:.1f} min; CER of {options.model} on {len(texts)} of them: {rate:.1%}"
+    )
     own = current_heads(whisper)
-    show(f"attention, {len(own)} heads chosen anew", AttentionWords(engine), clips)
-    if (head := find_aligner(engine)) is not None:
-        show("CTC head on its encoder", AlignWords(str(head), read_lag(head) or 0.0), clips)
+    ways = {f"attention, {len(own)} of the heads, chosen anew": run(AttentionWords(engine), clips)}
     settings = whisper.model.generation_config.to_dict()
     settings.pop("alignment_heads", None)
     whisper.model.generation_config = GenerationConfig(**settings)
-    show(f"attention, all {len(current_heads(whisper))} upper heads", AttentionWords(engine), clips)
-    show("forced alignment", AlignWords(options.aligner, options.lag), clips)
+    upper = len(current_heads(whisper))
+    ways[f"attention, all {upper} upper heads"] = run(AttentionWords(engine), clips)
+    if (head := find_aligner(engine)) is not None:
+        aligner = AlignWords(str(head), read_lag(head) or 0.0)
+        ways["CTC head on its encoder"] = run(aligner, clips)
+    ways["forced alignment"] = run(AlignWords(options.aligner, options.lag), clips)
+    placed = np.all([~np.isnan(starts.late) for starts in ways.values()], axis=0)
+    print("\n| | words | median | 90th percentile | bias | not placed |\n" + "|---" * 6 + "|")
+    for name, starts in ways.items():
+        late, scores = starts.late[placed], starts.scores[placed]
+        show(name, late, int(np.isnan(starts.late).sum()))
+        if name.startswith("attention"):
+            probable = scores > np.median(scores)
+            show("- the more probable half", late[probable])
+            show("- the less probable half", late[~probable])
 
 
 if __name__ == "__main__":

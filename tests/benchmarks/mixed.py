@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
@@ -39,10 +40,10 @@ class Mixed:
     sentences: list[Stretch]
 
 
-def mix(data: Path, minutes: float = 10.0, seed: int = 0) -> Mixed:
+def mix(data: Path, minutes: float = 10.0, seed: int = 0, others: bool = False) -> Mixed:
     """Read sentences of the labelled voice of `data`, two to six in a row, and 3 to 12 s of
-    something else; every fourth time an announcement of the second voice, whose words nobody has
-    labelled."""
+    something else; every eighth time an announcement of the second voice, whose words nobody has
+    labelled. others: announcements and a piece of news alone, with the words of the news."""
     generator = np.random.default_rng(seed)
     folder = data / "keosaly_labelled"
     words_of: dict[str, list[Stretch]] = {}
@@ -54,7 +55,9 @@ def mix(data: Path, minutes: float = 10.0, seed: int = 0) -> Mixed:
     with (folder / "metadata.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     sentences, kinds = iter(generator.permutation(len(rows))), cycle(KINDS)
-    announcements = cycle(sorted((data / "sevakhum").glob("*.mp3")))
+    announced = [*sorted((data / "sevakhum").glob("*.mp3"))]
+    news = data / "long" / "audio.wav"
+    announcements = cycle([*announced, news] if others else announced)
     parts: list[np.ndarray] = []
     mixed = Mixed(np.zeros(0), [], [], [])
     samples = turn = 0
@@ -70,10 +73,16 @@ def mix(data: Path, minutes: float = 10.0, seed: int = 0) -> Mixed:
         mixed.between.append(Stretch(*add(make_sound(kind, generator)), kind))
         add(np.zeros(int(PAUSE * SAMPLE_RATE)))
         turn += 1
-        if turn % 8 == 0:
+        if others or turn % 8 == 0:
             path = next(announcements)
             text = path.with_suffix(".txt").read_text(encoding="utf-8")
-            mixed.sentences.append(Stretch(*add(_load(path)), text))
+            start, end = add(_load(path))
+            mixed.sentences.append(Stretch(start, end, text))
+            if path == news:
+                mixed.words.extend(
+                    Stretch(start + word.start, start + word.end, word.what)
+                    for word in _read_words(path.with_suffix(".TextGrid"))
+                )
             add(np.zeros(int(PAUSE * SAMPLE_RATE)))
             continue
         for _ in range(generator.integers(2, 7)):
@@ -140,6 +149,13 @@ def _applause(count: int, generator: np.random.Generator) -> np.ndarray:
         decay = np.exp(-time * generator.uniform(100, 400)) * generator.uniform(0.2, 1)
         sound[position : position + 1600] += generator.standard_normal(1600) * decay
     return sound[:count]
+
+
+def _read_words(path: Path) -> list[Stretch]:
+    """The words in the first tier of a TextGrid of Praat's."""
+    tier = path.read_text(encoding="utf-8").split('name = "phones"')[0]
+    pattern = r'xmin = ([\d.]+)\s+xmax = ([\d.]+)\s+text = "([^"]+)"'
+    return [Stretch(float(a), float(b), text) for a, b, text in re.findall(pattern, tier)]
 
 
 def _load(path: Path) -> np.ndarray:

@@ -50,6 +50,7 @@ def test_a_training(few, other, tiny_folder, tmp_path):
     )
     assert result.steps == 1
     assert khmer_whisper.load(result.folder).clip_seconds is not None
+    assert khmer_whisper.load(result.folder).languages == ("km",)
 
 
 def test_a_mistake_in_the_options_is_named(few, tmp_path):

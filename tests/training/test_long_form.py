@@ -19,6 +19,7 @@ class Listed:
     """An engine that writes the texts of a list, one for each window."""
 
     name, seconds, clip_seconds, positions = "listed", 30.0, 30.0, 448
+    languages = ("km",)
 
     def __init__(self, labeller, texts: list[str]) -> None:
         self.labeller = labeller

@@ -84,3 +84,10 @@ def test_the_length_of_the_training_clips_stays_with_the_model(tiny, tmp_path):
     assert models.load(str(tmp_path / "base")).clip_seconds is None
     replace(tiny, clip_seconds=4.13).save(tmp_path / "tuned")
     assert models.load(str(tmp_path / "tuned")).clip_seconds == 4.13
+
+
+def test_the_languages_of_the_training_clips_stay_with_the_model(tiny, tmp_path):
+    tiny.save(tmp_path / "base")
+    assert models.load(str(tmp_path / "base")).languages == ()
+    replace(tiny, languages=("en", "km")).save(tmp_path / "tuned")
+    assert models.load(str(tmp_path / "tuned")).languages == ("en", "km")

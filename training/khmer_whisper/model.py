@@ -27,8 +27,9 @@ from khmer_whisper.labels import TASK, Labeller
 class Whisper:
     """A loaded checkpoint: any multilingual Whisper, from a folder or the Hub.
 
-    `clip_seconds`: the length that 95 % of the clips it was tuned on do not exceed; None for a
-    checkpoint of others. It is stored in config.json, so that it stays with the weights.
+    `clip_seconds`: the length that 95 % of the clips it was tuned on do not exceed, `languages`:
+    those of the clips; None and () for a checkpoint of others. Both are stored in config.json, so
+    that they stay with the weights.
     """
 
     model: WhisperForConditionalGeneration
@@ -37,6 +38,7 @@ class Whisper:
     labeller: Labeller
     source: Source
     clip_seconds: float | None = None
+    languages: tuple[str, ...] = ()
 
     @property
     def seconds(self) -> float:
@@ -65,6 +67,8 @@ class Whisper:
         """Write everything that `from_pretrained` and `pipeline` need, tokenizer.json included."""
         if self.clip_seconds is not None:
             self.model.config.update({"clip_seconds": self.clip_seconds})
+        if self.languages:
+            self.model.config.update({"tuned_languages": list(self.languages)})
         self.model.save_pretrained(folder)
         for weights in folder.glob("*.safetensors"):  # written readable for their owner alone
             weights.chmod((folder / "config.json").stat().st_mode)
@@ -100,7 +104,8 @@ def load(name: str) -> Whisper:
     labeller = Labeller(tokenizer)
     model.generation_config = generation_config(model, labeller)
     clip_seconds = getattr(model.config, "clip_seconds", None)
-    return Whisper(model, tokenizer, extractor, labeller, source, clip_seconds)
+    languages = tuple(getattr(model.config, "tuned_languages", None) or ())
+    return Whisper(model, tokenizer, extractor, labeller, source, clip_seconds, languages)
 
 
 def generation_config(

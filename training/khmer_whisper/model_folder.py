@@ -47,7 +47,8 @@ def write_model_folder(
     choice: of the heads that time words, None where they are the base's
     """
     clip_seconds = inputs.clips.parts[0].fitting.clip_seconds
-    replace(trained.whisper, clip_seconds=clip_seconds).save(folder)
+    languages = tuple(sorted({part.language for part in inputs.clips.parts}))
+    replace(trained.whisper, clip_seconds=clip_seconds, languages=languages).save(folder)
     word_times = choice.as_dict() if choice else None
     write_metrics(folder, _metrics(inputs, comparison) | {"word_times": word_times})
     rows = [

@@ -7,6 +7,11 @@ from itertools import repeat
 from urllib.parse import urlsplit
 
 import httpx2 as httpx
+import pytest
+
+from khmer_whisper.serving import uploads
+from khmer_whisper.serving.errors import RequestError
+from khmer_whisper.serving.line import Line
 
 from .conftest import PATIENCE, until
 
@@ -107,6 +112,29 @@ def test_a_client_that_stops_sending_frees_its_place(waiting):
     until(lambda: waiting.server.line.length == 1)
     connection.close()
     until(lambda: waiting.server.line.length == 0)
+
+
+def test_an_upload_that_stops_coming_is_given_up(waiting, monkeypatch):
+    monkeypatch.setattr(uploads, "MAX_IDLE_SECONDS", 0.2)
+    parts = urlsplit(waiting.address)
+    with socket.create_connection((parts.hostname, parts.port), PATIENCE) as connection:
+        connection.sendall(
+            b"POST /v1/audio/transcriptions HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 999\r\n"
+            b"Content-Type: multipart/form-data; boundary=x\r\n\r\n--x\r\n"
+        )
+        assert connection.recv(20).startswith(b"HTTP/1.1 408")
+    until(lambda: waiting.server.line.length == 0)
+
+
+def test_who_is_refused_is_told_when_there_may_be_a_place():
+    line = Line(2)
+    line.pace, waits = 7.0, []
+    for length in (2, 20):
+        line.length = length
+        with pytest.raises(RequestError) as error, line.place():
+            pass
+        waits.append(error.value.headers["Retry-After"])
+    assert waits == ["14", "60"]
 
 
 def test_a_form_that_cannot_be_read_is_one_line(waiting):

@@ -68,6 +68,13 @@ def test_lines_end_with_phrases():
     assert cues[0].end <= cues[1].start
 
 
+def test_a_number_stays_with_what_is_counted():
+    before = "ការស្នើសុំសេវានេះនឹងត្រូវចំណាយរយៈពេលយ៉ាងយូរបំផុត៣០ថ្ងៃ"
+    after = "នៃថ្ងៃធ្វើការសម្រាប់អ្នកទាំងអស់គ្នាដែលរស់នៅទីក្រុងភ្នំពេញ"
+    (cue,) = make_cues([make_segment(before + after, (0.0, 6.0))])
+    assert cue.text.split("\n") == [before, after]
+
+
 def test_signs_stay_with_their_word():
     segment = make_segment("«ខ្ញុំ» បាន " * 20 + "ធំៗ។", (0.0, 20.0))
     for cue in make_cues([segment]):

@@ -26,6 +26,7 @@ class Scripted:
 
     name = "scripted"
     seconds, clip_seconds, positions = 30.0, 5.0, 448
+    languages = ("km",)
 
     def __init__(self, labeller, *results: Decoded) -> None:
         self.labeller = labeller
@@ -100,6 +101,14 @@ def test_nothing_is_written_where_the_model_says_that_nobody_speaks(scripted):
     transcriber = scripted()
     assert list(transcriber.transcribe(noise.astype(np.float32))) == []
     assert transcriber.engine.asked == []
+
+
+def test_a_language_that_the_model_was_not_tuned_on_is_noted_once(scripted, capsys):
+    transcriber = scripted()
+    for language in ("km", "en", "en"):
+        list(transcriber.transcribe(voice(3), Options(language=language)))
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("the model was tuned on km, not on en: ")
 
 
 def test_language_and_prompt_reach_the_decoder(scripted):

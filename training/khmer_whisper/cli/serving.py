@@ -31,7 +31,7 @@ from khmer_whisper.cli.transcribing import engine_options
 @click.option(
     "--queue-size",
     type=click.IntRange(1),
-    default=16,
+    default=64,
     show_default=True,
     help="Requests that wait or are served; more are told to come back.",
 )

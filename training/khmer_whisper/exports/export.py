@@ -93,6 +93,7 @@ def export(
             "format": form,
             "quantization": quantization,
             "clip_seconds": whisper.clip_seconds,
+            "languages": whisper.languages,
             "max_target_positions": whisper.model.config.max_target_positions,
             exporter.package: version(exporter.package),
             "dataset": describe_source(splits.source)

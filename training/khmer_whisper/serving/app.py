@@ -40,7 +40,7 @@ HEADERS = {
 class Limits:
     """queue_size: requests that wait or are served; megabytes: of an upload."""
 
-    queue_size: int = 16
+    queue_size: int = 64
     megabytes: int = 500
 
 

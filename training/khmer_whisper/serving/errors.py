@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from starlette.responses import JSONResponse
 
-RETRY_SECONDS = 2
+MAX_RETRY_SECONDS = 60  # OpenAI's client keeps to no longer time
 
 
 class RequestError(Exception):
@@ -47,10 +47,16 @@ def too_large(megabytes: int) -> RequestError:
     )
 
 
-def busy() -> RequestError:
+def idle(seconds: float) -> RequestError:
+    return RequestError(408, f"nothing more of the upload has come for {seconds:.0f} s")
+
+
+def busy(seconds: float) -> RequestError:
+    """seconds: after which there may be a place."""
+    retry = min(max(1, round(seconds)), MAX_RETRY_SECONDS)
     return RequestError(
         503,
         "as many requests as this server takes are waiting; try again later",
         code="server_busy",
-        headers={"Retry-After": str(RETRY_SECONDS)},
+        headers={"Retry-After": str(retry)},
     )

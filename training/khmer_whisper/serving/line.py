@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from threading import Event
@@ -23,13 +24,14 @@ class Line:
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.length = 0
+        self.pace = 1.0  # seconds that a request takes, the last ones counting most
         self._turn = asyncio.Lock()
 
     @contextmanager
     def place(self) -> Iterator[None]:
         """A place in the line. Raises RequestError (503) when there is none."""
         if self.length >= self.limit:
-            raise busy()
+            raise busy(self.pace * self.length)
         self.length += 1
         try:
             yield
@@ -49,7 +51,10 @@ class Line:
         async def take_turn() -> Result:
             async with self._turn:
                 begun.set()
-                return await asyncio.to_thread(work, stop)
+                start = time.monotonic()
+                result = await asyncio.to_thread(work, stop)
+                self.pace += (time.monotonic() - start - self.pace) / 4
+                return result
 
         job = asyncio.create_task(take_turn())
         watch = asyncio.ensure_future(gone())

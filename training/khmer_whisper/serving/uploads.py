@@ -16,11 +16,12 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 
-from khmer_whisper.serving.errors import RequestError, too_large
+from khmer_whisper.serving.errors import RequestError, idle, too_large
 from khmer_whisper.serving.line import ClientGoneError
 
 MEGABYTE = 1024 * 1024
-DRAIN_SECONDS = 30
+DRAIN_SECONDS = 30.0
+MAX_IDLE_SECONDS = 60.0  # a client that sends nothing for so long has lost its connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ async def receive(request: Request, megabytes: int) -> AsyncIterator[Upload]:
     """Read the form of a request; its file is deleted afterwards.
 
     What is read goes to disk, and never more than the limit. Raises RequestError for a form that
-    cannot be read, has no file, or is too large; ClientGoneError when it ends early.
+    cannot be read, has no file, is too large, or stops coming; ClientGoneError when it ends early.
     """
     limit = megabytes * MEGABYTE
     stated = request.headers.get("content-length", "")
@@ -69,15 +70,23 @@ async def receive(request: Request, megabytes: int) -> AsyncIterator[Upload]:
             path = Path(folder) / "upload"
             with path.open("wb") as target:
                 await asyncio.to_thread(shutil.copyfileobj, file.file, target)
+            await file.close()  # the parser's copy
             yield Upload(fields, file.filename or "file", path)
     finally:
         await fields.close()
 
 
 async def _limited(request: Request, limit: int, megabytes: int) -> AsyncGenerator[bytes, None]:
-    """The body of a request. Raises RequestError where it is longer than the limit."""
+    """The body of a request. Raises RequestError where it is longer than the limit, or stops."""
     size = 0
-    async for block in request.stream():
+    stream = request.stream()
+    while True:
+        try:
+            block = await asyncio.wait_for(anext(stream), MAX_IDLE_SECONDS)
+        except StopAsyncIteration:
+            return
+        except TimeoutError:
+            raise idle(MAX_IDLE_SECONDS) from None
         size += len(block)
         if size > limit:
             raise too_large(megabytes)

@@ -87,8 +87,8 @@ def _align_ctranslate2(
     features = log_mel(stack([waveform], extractor), extractor).numpy()
     frames = -(-len(waveform) // extractor.hop_length)
     view = engine.library.StorageView.from_array(features)
-    (result,) = engine.model.align(
-        view, prompt, [labels], [frames], median_filter_width=MEDIAN_WIDTH
+    (result,) = engine.model.align(  # it adds <|notimestamps|> itself
+        view, prompt[:-1], [labels], [frames], median_filter_width=MEDIAN_WIDTH
     )
     path = np.array(result.alignments).reshape(-1, 2)
     rows = np.arange(len(labels) + 1)

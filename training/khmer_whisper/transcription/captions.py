@@ -29,6 +29,7 @@ _OPENING = frozenset("([{«“‘")
 
 # What it costs to end a cue or a line behind a word, in cues.
 _SENTENCE, _COLON, _SPACE, _WORD = 0.0, 0.2, 0.3, 0.8
+_NUMBER = 1.6  # before what is counted
 _SHORT = 0.5  # for a cue that is shown too briefly
 _EMPTINESS = 0.5  # for an empty cue
 
@@ -165,7 +166,9 @@ def _break_cost(between: str) -> float:
         return _SENTENCE
     if re.match("[៖:;,]", between):
         return _COLON
-    return _SPACE if between[1:] else _WORD
+    if between[1:]:
+        return _SPACE
+    return _NUMBER if between[0].isdigit() else _WORD
 
 
 class _Stretch(NamedTuple):

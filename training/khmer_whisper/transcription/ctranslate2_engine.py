@@ -29,9 +29,9 @@ class CTranslate2Engine:
     """Decodes with CTranslate2; see `engine.Engine`.
 
     device: cpu, cuda or cuda:N; by default the GPU, if there is one. compute_type: one of
-    CTranslate2's, None for the one that it was exported with. The length of the clips and the
-    positions of the decoder come from export.json; without it they are those of every published
-    Whisper. Raises UserError where the folder cannot be loaded.
+    CTranslate2's, None for the one that it was exported with. The length and languages of the clips
+    and the positions of the decoder come from export.json; without it they are those of every
+    published Whisper. Raises UserError where the folder cannot be loaded.
     """
 
     name = "ctranslate2"
@@ -65,6 +65,7 @@ class CTranslate2Engine:
         self.labeller = Labeller(tokenizer)
         self.seconds = self.extractor.n_samples / SAMPLE_RATE
         self.clip_seconds: float | None = figures.get("clip_seconds")
+        self.languages: tuple[str, ...] = tuple(figures.get("languages", ()))
         self.positions: int = figures.get("max_target_positions", POSITIONS)
 
     def decode(

@@ -30,13 +30,15 @@ class Engine(Protocol):
     """A model on the library that runs it.
 
     name: as in --engine. seconds: of the model's window. clip_seconds: the length of the clips
-    that it was tuned on, None where nobody has recorded it. positions: of its decoder.
+    that it was tuned on, None where nobody has recorded it. languages: of those clips, () where
+    nobody has recorded them. positions: of its decoder.
     """
 
     name: str
     labeller: Labeller
     seconds: float
     clip_seconds: float | None
+    languages: tuple[str, ...]
     positions: int
 
     def decode(

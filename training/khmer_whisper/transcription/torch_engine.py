@@ -35,6 +35,7 @@ class TorchEngine:
         self.labeller = whisper.labeller
         self.seconds = whisper.seconds
         self.clip_seconds = whisper.clip_seconds
+        self.languages = whisper.languages
         self.positions = whisper.model.config.max_target_positions
         on_gpu = whisper.device.type == "cuda" and computes_in_bfloat16()
         self._dtype = (

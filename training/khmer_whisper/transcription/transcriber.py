@@ -11,6 +11,7 @@ import numpy as np
 from tqdm import tqdm
 
 from khmer_aligned import audio as audio_files
+from khmer_aligned.console import note
 from khmer_aligned.errors import UserError
 from khmer_aligned.schema import SAMPLE_RATE, Word
 from khmer_whisper import model as models
@@ -55,6 +56,7 @@ class Transcriber:
     ) -> None:
         self.engine = load_engine(model, engine, device, compute_type)
         self.time_words = time_words
+        self._noted: set[str] = set()  # languages
 
     def transcribe(self, audio: Audio, options: Options | None = None) -> SegmentStream:
         """The segments of a file, or of a waveform (n,), mono float32 at 16 kHz, as they are found.
@@ -71,9 +73,20 @@ class Transcriber:
                 f"the initial prompt takes {len(prompt)} of the model's {self.engine.positions} "
                 "positions: give at most half of them"
             )
+        self._note_language(options.language)
         if options.word_times and self.time_words is None:
             self.time_words = choose_time_words(self.engine)
         return SegmentStream(self, audio, options, prompt)
+
+    def _note_language(self, language: str) -> None:
+        """Say once that the model was not tuned on a language."""
+        tuned = self.engine.languages
+        if tuned and language not in tuned and language not in self._noted:
+            self._noted.add(language)
+            note(
+                f"the model was tuned on {' and '.join(tuned)}, not on {language}: it may have "
+                f"unlearned it; train with --mix to keep it"
+            )
 
 
 class SegmentStream(Iterator[Segment]):

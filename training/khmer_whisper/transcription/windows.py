@@ -10,7 +10,7 @@ import numpy as np
 from khmer_aligned.schema import SAMPLE_RATE
 from khmer_aligned.speech import Speech, SpeechDetector
 
-PADDING = 0.25  # seconds of audio kept at both ends, as in the clips that models are tuned on
+PADDING = 0.3  # seconds of audio kept at both ends: with 0.25 some first words are lost in noise
 MAX_PAUSE = 1.0  # seconds; a longer pause ends a window, so that nothing is written over it
 
 

@@ -139,9 +139,11 @@ def with_entries(whisper: Whisper, grafted: Grafted, beginning: Beginning = "mea
         "tokens": len(grafted.ids),
         "overwritten": grafted.scripts,
     }
-    model.config.update({"khmer_vocabulary": description, "clip_seconds": None})
+    model.config.update(
+        {"khmer_vocabulary": description, "clip_seconds": None, "tuned_languages": None}
+    )
     whisper.tokenizer._tokenizer = grafted.tokenizer  # transformers has no public way to set it
-    return replace(whisper, labeller=Labeller(whisper.tokenizer), clip_seconds=None)
+    return replace(whisper, labeller=Labeller(whisper.tokenizer), clip_seconds=None, languages=())
 
 
 def tokens_per_character(tokenizer: Tokenizer, texts: Sequence[str]) -> float:

@@ -4,6 +4,7 @@ const part = (id) => document.getElementById(id);
 const EXTENSIONS = { text: "txt", srt: "srt", vtt: "vtt", verbose_json: "json" };
 let recorder = null;
 let last = null; // the file or recording that was transcribed last
+let running = null; // stops the request that is under way
 
 function say(text, isError = false) {
   part("status").textContent = text;
@@ -27,6 +28,8 @@ async function showModel() {
 
 async function transcribe(blob, name) {
   last = { blob, name };
+  running?.abort();
+  const { signal } = (running = new AbortController());
   part("result").hidden = part("save").hidden = true;
   const format = part("format").value;
   const form = new FormData();
@@ -39,16 +42,25 @@ async function transcribe(blob, name) {
       method: "POST",
       headers: authorization(),
       body: form,
+      signal,
     });
     let text = await response.text();
     if (!response.ok) {
-      say(JSON.parse(text).error.message, true);
+      say(readError(response, text), true);
       return;
     }
     if (format === "verbose_json") text = JSON.stringify(JSON.parse(text), null, 2);
     show(text, name, format);
   } catch (error) {
-    say(`The server does not answer: ${error.message}`, true);
+    if (!signal.aborted) say(`The server does not answer: ${error.message}`, true);
+  }
+}
+
+function readError(response, text) {
+  try {
+    return JSON.parse(text).error.message;
+  } catch {
+    return `The server answers ${response.status} ${response.statusText}`; // or a proxy before it
   }
 }
 
@@ -67,6 +79,10 @@ function show(text, name, format) {
 async function speak() {
   if (recorder) {
     recorder.stop();
+    return;
+  }
+  if (!navigator.mediaDevices) {
+    say("Browsers lend the microphone only to pages by https, or from this machine itself.", true);
     return;
   }
   let stream;
@@ -98,10 +114,11 @@ function drop(event) {
   if (event.type === "drop" && file) transcribe(file, file.name);
 }
 
-for (const type of ["dragover", "dragleave", "drop"]) part("drop").addEventListener(type, drop);
+for (const type of ["dragover", "dragleave", "drop"]) document.addEventListener(type, drop);
 part("file").addEventListener("change", () => {
   const [file] = part("file").files;
   if (file) transcribe(file, file.name);
+  part("file").value = ""; // so that the same file can be chosen again
 });
 part("speak").addEventListener("click", speak);
 part("key").addEventListener("change", showModel);
