@@ -8,7 +8,7 @@ from khmer_whisper.ctc.examples import (
     allowed_paths,
     frame_targets,
     mask,
-    tokenize,
+    spell,
     words_of,
 )
 from khmer_whisper.ctc.loss import IGNORED
@@ -23,37 +23,45 @@ def words(*timed: tuple[str, float, float]) -> Words:
 
 
 def test_tokens_lie_evenly_over_their_word():
-    tokens, times = tokenize(words(("កខ", 0.1, 0.3), ("©", 0.3, 0.4), ("A?", 0.5, 0.6)), IDS)
-    assert tokens.tolist() == [1, 2, 4]  # a symbol has none; a capital is its letter
-    np.testing.assert_allclose(times, [(0.1, 0.2), (0.2, 0.3), (0.5, 0.6)])
+    spelling = spell(words(("កខ", 0.1, 0.3), ("©", 0.3, 0.4), ("A?", 0.5, 0.6)), IDS)
+    assert spelling.ids.tolist() == [1, 2, 4]  # a symbol has none; a capital is its letter
+    np.testing.assert_allclose(spelling.times, [(0.1, 0.2), (0.2, 0.3), (0.5, 0.6)])
+    assert spelling.words.tolist() == [0, 0, 2]
 
 
 def test_targets_hold_each_token_and_leave_pauses_to_the_blank():
-    tokens, times = tokenize(words(("កខ", 0.04, 0.12), ("គ", 0.14, 0.18), ("ក", 0.3, 0.34)), IDS)
-    targets = frame_targets(tokens, times, 18, FRAME)
+    spelling = spell(words(("កខ", 0.04, 0.12), ("គ", 0.14, 0.18), ("ក", 0.3, 0.34)), IDS)
+    targets = frame_targets(spelling, 18, FRAME)
     # The gap of 20 ms belongs to the token before it, that of 120 ms to nobody.
     assert targets.tolist() == [0, 0, 1, 1, 2, 2, 2, 3, 3, 0, 0, 0, 0, 0, 0, 1, 1, 0]
 
 
 def test_the_same_token_twice_takes_a_blank_between():
-    tokens, times = tokenize(words(("កក", 0.0, 0.12)), IDS)
-    assert frame_targets(tokens, times, 6, FRAME).tolist() == [1, 1, 1, 0, 1, 1]
+    spelling = spell(words(("កក", 0.0, 0.12)), IDS)
+    assert frame_targets(spelling, 6, FRAME).tolist() == [1, 1, 1, 0, 1, 1]
 
 
 def test_words_without_times_have_no_targets():
     timed = words(("ក", 0.0, 0.04), ("ខគ", np.nan, np.nan), ("ក", 0.12, 0.16))
-    tokens, times = tokenize(timed, IDS)
-    assert frame_targets(tokens, times, 8, FRAME).tolist() == [1, 1, *[IGNORED] * 4, 1, 1]
+    targets = frame_targets(spell(timed, IDS), 8, FRAME)
+    assert targets.tolist() == [1, 1, *[IGNORED] * 4, 1, 1]
     untimed = words(("កខ", np.nan, np.nan))
-    assert (frame_targets(*tokenize(untimed, IDS), 5, FRAME) == IGNORED).all()
+    assert (frame_targets(spell(untimed, IDS), 5, FRAME) == IGNORED).all()
 
 
-def test_paths_stay_near_their_words():
-    tokens, times = tokenize(words(("ក", 0.2, 0.24), ("ខ", np.nan, np.nan)), IDS)
-    allowed = allowed_paths(tokens, times, 20, FRAME, 5, tolerance=0.04)
-    assert np.flatnonzero(allowed[:, 1]).tolist() == [8, 9, 10, 11, 12, 13]
-    assert allowed[:, 0].all() and allowed[:, 2].all()
-    assert not allowed[:, 3].any()
+def test_paths_fill_their_words_and_move_only_the_edges():
+    spelling = spell(words(("កខ", 0.2, 0.32), ("គ", np.nan, np.nan)), IDS)
+    allowed = allowed_paths(spelling, 24, FRAME, 5, tolerance=0.04)
+    for token in (1, 2):  # inside the word they change where CTC will
+        assert np.flatnonzero(allowed[:, token]).tolist() == list(range(8, 18))
+    assert np.flatnonzero(~allowed[:, 0]).tolist() == [12, 13]
+    assert allowed[:, 3].all()
+    assert not allowed[:, 4].any()
+
+
+def test_a_word_that_repeats_a_token_may_hold_a_blank():
+    allowed = allowed_paths(spell(words(("កក", 0.0, 0.2)), IDS), 10, FRAME, 5, tolerance=0.02)
+    assert allowed[:, 0].all()
 
 
 def test_a_doubtful_word_gives_no_time():
