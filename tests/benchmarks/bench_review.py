@@ -100,7 +100,7 @@ def measure_report(out: Path, recordings: Path) -> None:
         raise SystemExit(errors)
     made = time.monotonic() - began
     page = out / "report.html"
-    with _browser() as tab:
+    with _Browser() as tab:
         began = time.monotonic()
         tab.goto(page.as_uri())
         tab.wait_for_selector("body[data-ready]")
@@ -125,7 +125,7 @@ def measure_review(out: Path, recordings: Path) -> None:
         else:
             raise SystemExit("\n".join(lines))
         print(f"{lines[0]} (after {time.monotonic() - began:.0f} s)")
-        with _browser() as tab:
+        with _Browser() as tab:
             began = time.monotonic()
             tab.goto(line.split()[1])
             tab.wait_for_selector("body[data-ready]")
@@ -164,12 +164,13 @@ def _run(*arguments: str) -> subprocess.Popen[str]:
     )
 
 
-class _browser:
+class _Browser:
     """A page in a headless Chromium."""
 
     def __enter__(self):
-        from browser import CHROMIUM, WAIT
         from playwright.sync_api import sync_playwright
+
+        from browser import CHROMIUM, WAIT
 
         self.player = sync_playwright().start()
         self.chromium = self.player.chromium.launch(

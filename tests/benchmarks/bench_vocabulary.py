@@ -380,7 +380,7 @@ def now() -> float:
 
 
 def spent() -> float:
-    """Seconds of a GPU's time; of the processor's own, whatever else it does, where there is none."""
+    """Seconds of a GPU's time; without one, of this process alone."""
     return time.perf_counter() if DEVICE == "cuda" else time.process_time()
 
 
