@@ -49,14 +49,15 @@ def test_words_without_times_have_no_targets():
     assert (frame_targets(spell(untimed, IDS), 5, FRAME) == IGNORED).all()
 
 
-def test_paths_fill_their_words_and_move_only_the_edges():
-    spelling = spell(words(("កខ", 0.2, 0.32), ("គ", np.nan, np.nan)), IDS)
-    allowed = allowed_paths(spelling, 24, FRAME, 5, tolerance=0.04)
+def test_paths_fill_their_words_and_begin_none_late():
+    timed = words(("កខ", 0.2, 0.32), ("គ", 0.34, 0.4), ("a", np.nan, np.nan))
+    allowed = allowed_paths(spell(timed, IDS), 24, FRAME, 6, tolerance=0.04)
     for token in (1, 2):  # inside the word they change where CTC will
-        assert np.flatnonzero(allowed[:, token]).tolist() == list(range(8, 18))
-    assert np.flatnonzero(~allowed[:, 0]).tolist() == [12, 13]
-    assert allowed[:, 3].all()
-    assert not allowed[:, 4].any()
+        assert np.flatnonzero(allowed[:, token]).tolist() == list(range(8, 17))
+    assert np.flatnonzero(allowed[:, 3]).tolist() == list(range(15, 22))
+    assert np.flatnonzero(~allowed[:, 0]).tolist() == [10, 11, 12, 13, 17]
+    assert allowed[:, 4].all()
+    assert not allowed[:, 5].any()
 
 
 def test_a_word_that_repeats_a_token_may_hold_a_blank():

@@ -64,8 +64,8 @@ class CtcConfig:
     )
     tolerance: float = option(
         0.04,
-        "Seconds by which CTC may move the edges of a word, where the dataset has word times; 0 "
-        "for letters anywhere.",
+        "Seconds by which CTC may begin a word earlier, and end it earlier or later, than the "
+        "dataset; 0 for letters anywhere.",
         at_least=0,
     )
     augment: float = option(

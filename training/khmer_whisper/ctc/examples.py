@@ -113,21 +113,24 @@ def allowed_paths(
 ) -> np.ndarray:
     """Where paths may be, bool (frames, size): the tokens of a word in its time, which they fill.
 
-    Its edges may move by `tolerance` seconds. The blank stands only between words, and in a word
-    that repeats a token; tokens without a time may be anywhere.
+    A word may begin earlier by `tolerance` seconds, but not later, since CTC is late by itself; it
+    may end earlier or later, but not in the next word. The blank stands only between words, and in
+    a word that repeats a token. Tokens without a time may be anywhere.
     """
     allowed = np.zeros((frames, size), bool)
     allowed[:, BLANK] = True
-    for word in np.unique(spelling.words):
+    following = float("inf")
+    for word in np.unique(spelling.words)[::-1]:
         tokens, times = (part[spelling.words == word] for part in spelling[:2])
         start, end = times[0, 0], times[-1, 1]
         if np.isnan(start):
             allowed[:, tokens] = True
             continue
-        outer = _frames(start - tolerance, end + tolerance, frame_seconds)
-        allowed[outer, tokens[:, None]] = True
+        latest = min(end + tolerance, following)
+        allowed[_frames(start - tolerance, latest, frame_seconds), tokens[:, None]] = True
         if (tokens[1:] != tokens[:-1]).all():
-            allowed[_frames(start + tolerance, end - tolerance, frame_seconds), BLANK] = False
+            allowed[_frames(start, end - tolerance, frame_seconds), BLANK] = False
+        following = start
     return allowed
 
 
