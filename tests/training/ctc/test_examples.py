@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
+from khmer_whisper.ctc.config import CtcConfig
 from khmer_whisper.ctc.examples import (
+    Utterances,
     Words,
     allowed_paths,
     frame_targets,
@@ -12,7 +14,8 @@ from khmer_whisper.ctc.examples import (
     words_of,
 )
 from khmer_whisper.ctc.loss import IGNORED
-from khmer_whisper.ctc.model import KHMER
+from khmer_whisper.ctc.model import KHMER, Sizes, from_scratch
+from khmer_whisper.examples.data import load
 
 IDS = {"ក": 1, "ខ": 2, "គ": 3, "a": 4}
 FRAME = 0.02
@@ -96,3 +99,28 @@ def test_masks_leave_most_of_the_features(shape):
     if shape[0] > 100:
         assert 0.7 < (features == before).mean() < 1
     assert np.isfinite(features).all()
+
+
+def test_some_examples_are_clips_joined_to_the_length_of_a_window(few):
+    rows = load(str(few), language="km").get("train")
+    aligner = from_scratch(sizes=Sizes(hidden=32, layers=1))
+    utterances = Utterances(rows, aligner, CtcConfig(dataset=str(few), augment=0.0))
+    longest = max(rows["duration"])
+    joined = 0
+    for key in utterances.sampler():
+        example = utterances[key]
+        spelling, seconds = example.spelling, example.frames * FRAME
+        assert (np.diff(spelling.times[:, 0]) > 0).all() and spelling.times[
+            -1, 1
+        ] < seconds + 2 * FRAME
+        if seconds < longest + FRAME:
+            continue
+        joined += 1
+        assert 5 < seconds <= 30
+        # The sounds are where the words are: the level there is another than in the pauses.
+        level = example.features[:, :80].mean(axis=1)
+        spoken = np.zeros(len(level), bool)
+        for start, end in spelling.times:
+            spoken[round(start / FRAME) + 1 : round(end / FRAME) - 1] = True
+        assert level[spoken].mean() > level[~spoken].mean() + 0.5
+    assert 0 < joined < len(rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -22,6 +23,8 @@ from khmer_whisper.examples.rows import Row, waveform
 
 TRUSTED = 0.2  # a word that scored less gives no frame targets
 _BRIDGED = 0.08  # seconds between two tokens that the first of them is held for
+# Clips are shorter than the windows of a recording: some are joined, so that windows are learned.
+_JOINED, _JOINED_SECONDS = 0.2, (6.0, 30.0)  # share of examples; how long they get
 # SpecAugment (Park et al. 2019) on log-mel: masks, steps of one at most, bands of one at most.
 _MASKS, _MASKED_STEPS, _MASKED_BANDS = 2, 10, 12
 
@@ -149,25 +152,46 @@ class Utterances(torch.utils.data.Dataset):
         self.aligner = aligner
         self.config = config
         self.ids = {token: i for i, token in enumerate(aligner.vocabulary) if i != BLANK}
+        window, step = aligner.front_end.window, aligner.front_end.step
+        self.longest = sys.maxsize if window is None else window * step  # samples
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def __getitem__(self, key: Key) -> Example:
-        row = self.rows[key.clip]
-        spelling = spell(words_of(row), self.ids)
-        samples, generator = waveform(row), np.random.default_rng([self.config.seed, *key])
+        generator = np.random.default_rng([self.config.seed, *key])
+        samples, words = self._join(key.clip, generator)
         changed = generator.random() < self.config.augment
         if changed:
-            longest = len(samples) * 2
-            if self.aligner.front_end.window is not None:
-                longest = self.aligner.front_end.window * self.aligner.front_end.step
-            samples, tempo = augment(samples, generator, longest)
-            spelling = spelling._replace(times=spelling.times / tempo)
-        example = make_example(self.aligner, samples, spelling)
+            samples, tempo = augment(samples, generator, min(self.longest, len(samples) * 2))
+            words = Words(words.texts, words.times / tempo)
+        example = make_example(self.aligner, samples, spell(words, self.ids))
         if changed and example.features.ndim == 2:
             mask(example.features, generator)
         return example
+
+    def _join(self, clip: int, generator: np.random.Generator) -> tuple[np.ndarray, Words]:
+        """The samples (n,) of a clip, alone or with others behind it, and all their words."""
+        limit = 0.0
+        if generator.random() < _JOINED:
+            limit = min(self.longest, generator.uniform(*_JOINED_SECONDS) * SAMPLE_RATE)
+        parts: list[np.ndarray] = []
+        texts: list[str] = []
+        times: list[np.ndarray] = []
+        count = 0
+        while True:
+            row = self.rows[clip]
+            samples, words = waveform(row), words_of(row)
+            if parts and count + len(samples) > limit:
+                break
+            parts.append(samples)
+            texts += words.texts
+            times.append(words.times + count / SAMPLE_RATE)
+            count += len(samples)
+            if count >= limit:
+                break
+            clip = int(generator.integers(len(self)))
+        return np.concatenate(parts), Words(texts, np.concatenate(times))
 
     def sampler(self) -> Epochs:
         """The keys in training order."""
