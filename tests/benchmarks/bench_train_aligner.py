@@ -37,8 +37,8 @@ VARIANTS: dict[str, dict[str, float]] = {
     "priors": NONE | {"priors": 0.3},
     "targets": NONE | {"targets": 1},
     "targets and priors": NONE | {"targets": 1, "priors": 0.3},
-    "targets and limited delay": NONE | {"targets": 1, "tolerance": 0.1},
-    "all three": {"targets": 1, "priors": 0.3, "tolerance": 0.1},
+    "targets and limited delay": NONE | {"targets": 1, "tolerance": 0.04},
+    "all three": {"targets": 1, "priors": 0.3, "tolerance": 0.04},
 }
 GROUP = 30  # sentences in a recording
 # Run by each training. Where numba is missing an aligner can be trained, but not judged.

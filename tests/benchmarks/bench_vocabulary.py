@@ -201,8 +201,8 @@ def train(
     optimizer = torch.optim.AdamW(
         parameters, rate, betas=(0.9, 0.98), weight_decay=0.0, fused=DEVICE == "cuda"
     )
-    started, steps, shown = time.monotonic(), 0, 0.0
-    while (done := (time.monotonic() - started) / seconds) < 1:
+    started, steps, shown = spent(), 0, 0.0
+    while (done := (spent() - started) / seconds) < 1:
         for group in optimizer.param_groups:
             group["lr"] = rate * min(1.0, done / 0.05) * (1 - done)
         loss = loss_of(next(batches))
@@ -376,7 +376,12 @@ def settled(model: WhisperForConditionalGeneration, features: torch.Tensor) -> N
 def now() -> float:
     if DEVICE == "cuda":
         torch.cuda.synchronize()
-    return time.perf_counter()
+    return spent()
+
+
+def spent() -> float:
+    """Seconds of a GPU's time; without one, of this process alone."""
+    return time.perf_counter() if DEVICE == "cuda" else time.process_time()
 
 
 def compare_small(folder: str, grafted: dict[int, Grafted], rows: list[dict]) -> dict:
@@ -425,6 +430,7 @@ def main() -> None:
     parser.add_argument("--window", type=int, default=8, help="seconds")
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--tokens", type=int, default=1_000)
+    parser.add_argument("--start", help="a Whisper that writes Khmer, to begin with")
     parser.add_argument("--start-seconds", type=float, default=80)
     parser.add_argument("--lengths", default="4,10,24", help="seconds of training, three of them")
     parser.add_argument("--rate", type=float, default=1e-3)
@@ -445,12 +451,16 @@ def main() -> None:
         f"{held_out.seconds / 60:.1f} min; on {DEVICE}; read in {time.monotonic() - began:.0f} s",
         flush=True,
     )
-    start = random_whisper(
-        args.tokenizer, args.window, d_model=args.width,
-        encoder_layers=args.layers, decoder_layers=max(1, args.layers // 2),
-        encoder_attention_heads=4, decoder_attention_heads=4,
-        encoder_ffn_dim=4 * args.width, decoder_ffn_dim=4 * args.width, dropout=0.1,
-    )  # fmt: skip
+    if args.start:
+        start = models.load(args.start)
+        start.model.to(DEVICE)
+    else:
+        start = random_whisper(
+            args.tokenizer, args.window, d_model=args.width,
+            encoder_layers=args.layers, decoder_layers=max(1, args.layers // 2),
+            encoder_attention_heads=4, decoder_attention_heads=4,
+            encoder_ffn_dim=4 * args.width, decoder_ffn_dim=4 * args.width, dropout=0.1,
+        )  # fmt: skip
     columns = data.load(args.dataset).columns("train", ["text"])
     texts = [text for part in columns for text in part["text"]]
     middle_tokens, counts = args.tokens, sorted({args.tokens // 2, args.tokens, 2 * args.tokens})
@@ -470,8 +480,10 @@ def main() -> None:
 
     if not args.no_small:
         record("small", compare_small(args.tokenizer, grafted, held_out.rows))
-    steps = make_starting_point(start, clips, setting, args.start_seconds)
-    start.model.set_attn_implementation("sdpa")
+    steps = 0
+    if not args.start:
+        steps = make_starting_point(start, clips, setting, args.start_seconds)
+        start.model.set_attn_implementation("sdpa")
     record("starting point", {"steps": steps, **measure(start, held_out)})
     stock = Variant("stock")
     best = Variant(f"{middle_tokens} mean", middle_tokens, warm=0.2)

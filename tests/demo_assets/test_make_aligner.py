@@ -12,7 +12,7 @@ from .conftest import reading_of
 
 def test_the_targets_spell_each_word_over_its_time():
     reading = reading_of("ទៅ ផ្ទះ", [(0.1, 0.3), (0.5, 0.8)])
-    targets = frame_targets(*make_aligner.tokens_of(reading), 50, 0.02)
+    targets = frame_targets(make_aligner.spell_reading(reading), 50, 0.02)
     letters = "".join(make_aligner.LETTERS[i] for i, _ in itertools.groupby(targets) if i)
     assert letters == reading.letters
     assert not targets[:5].any()

@@ -55,6 +55,11 @@ class Server:
                 time.sleep(0.1)
         raise AssertionError(f"{self.url} does not answer")
 
+    def end(self) -> int:
+        """As a service manager ends it; returns its exit status."""
+        self._process.terminate()
+        return self._process.wait()
+
     def kill(self) -> None:
         """As a power cut ends it."""
         self._process.kill()

@@ -4,6 +4,7 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from urllib.request import Request, urlopen
 
 import pyarrow.parquet as pq
 import pytest
@@ -216,3 +217,17 @@ def test_nothing_but_the_stretches_can_be_asked_for(work, aligner_folder, tokeni
 def test_another_address_needs_a_token(work):
     with pytest.raises(UserError, match="--token"):
         review(work[1], ReviewSettings(host="0.0.0.0"))
+
+
+def test_a_server_that_is_ended_writes_the_numbers(work, serve):
+    source, out = work
+    session, _ = open_work(work)
+    index = next(i for i, item in enumerate(session.items) if item.kind == CLIP)
+    view = session.view(index)
+    server = serve(str(out), "--source", str(source), "--who", "sokha")
+    act = {name: view[name] for name in ("index", "text", "start", "end")}
+    body = json.dumps(act | {"verdict": "accept", "reason": ""}).encode()
+    request = Request(f"{server.url}api/decide", body, {"Content-Type": "application/json"})
+    urlopen(request).close()
+    assert server.end() == 0
+    assert read_report(out)["checked"]["clips"] == 1

@@ -20,7 +20,7 @@ from khmer_aligned.alignment.viterbi import collapse
 from khmer_aligned.schema import SAMPLE_RATE
 from khmer_whisper.callbacks import Progress
 from khmer_whisper.ctc.config import CtcConfig
-from khmer_whisper.ctc.examples import Collator, Example, Words, make_example, mask, tokenize
+from khmer_whisper.ctc.examples import Collator, Example, Spelling, Words, make_example, mask, spell
 from khmer_whisper.ctc.loss import BLANK
 from khmer_whisper.ctc.model import Sizes, from_scratch, save
 from khmer_whisper.ctc.trainer import CtcTrainer, finish
@@ -47,7 +47,7 @@ class Readings(torch.utils.data.IterableDataset):
     def __iter__(self) -> Iterator[Example]:
         generator = np.random.default_rng(self.seed)
         for reading in readings(self.seed):
-            example = make_example(self.aligner, reading.samples, *tokens_of(reading))
+            example = make_example(self.aligner, reading.samples, spell_reading(reading))
             mask(example.features, generator)
             yield example
 
@@ -74,10 +74,10 @@ def concatenate(first: Reading, second: Reading) -> Reading:
     )
 
 
-def tokens_of(reading: Reading) -> tuple[np.ndarray, np.ndarray]:
-    """The letters of a reading as tokens (L,), and their times in seconds (L, 2)."""
+def spell_reading(reading: Reading) -> Spelling:
+    """The letters of a reading."""
     words = Words([word.romanized for word in reading.words], np.array(reading.times))
-    return tokenize(words, {letter: i for i, letter in enumerate(LETTERS) if i != BLANK})
+    return spell(words, {letter: i for i, letter in enumerate(LETTERS) if i != BLANK})
 
 
 def letter_error_rate(aligner: CtcAligner, seed: int) -> float:
@@ -87,7 +87,7 @@ def letter_error_rate(aligner: CtcAligner, seed: int) -> float:
     for reading, emission in zip(
         held_out, aligner.emissions([reading.samples for reading in held_out]), strict=True
     ):
-        tokens, _ = tokens_of(reading)
+        tokens = spell_reading(reading).ids
         greedy = collapse(emission.argmax(axis=1), BLANK)
         errors += Levenshtein.distance(tokens.tolist(), greedy.tolist())
         total += len(tokens)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import json
 import shlex
+import signal
 import socket
 from collections.abc import Sequence
 from contextlib import suppress
@@ -88,6 +89,7 @@ def review(folder: Path, settings: ReviewSettings) -> str:
         note(f"review of {len(session.items):,} stretches; corrections go to {session.file}")
         note(f"open http://{settings.host}:{port}/{query} in a browser; end with Ctrl-C")
         config = uvicorn.Config(app, log_level="warning", server_header=False)
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # it, too, ends with the numbers
         with suppress(KeyboardInterrupt):  # uvicorn has ended by itself, and raises it again
             uvicorn.Server(config).run(sockets=[listener])
     return record_checked(folder, session.decisions)

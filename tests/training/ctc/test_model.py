@@ -57,6 +57,17 @@ def test_a_ctc_model_keeps_what_its_head_knows_of_khmer(tmp_path):
         torch.testing.assert_close(head.bias[KHMER.index(token)], before.bias[ids[other]])
 
 
+def test_letters_that_a_ctc_model_knows_begin_the_khmer_ones(tmp_path):
+    aligner = from_scratch(("<pad>", *"abcdefghijklmnopqrstuvwxyz"), Sizes(hidden=32, layers=1))
+    save(aligner, tmp_path / "romanized")
+    before = aligner.model.lm_head
+    begun, _ = from_base(str(tmp_path / "romanized"))
+    after = begun.model.lm_head
+    for character, letter in (("ក", "k"), ("ខ", "k"), ("ា", "a"), ("អ", "q"), ("<pad>", "<pad>")):
+        row = aligner.vocabulary.index(letter)
+        torch.testing.assert_close(after.weight[KHMER.index(character)], before.weight[row])
+
+
 def test_a_whispers_encoder_gets_a_head_and_can_stay_as_it_is(tiny_folder, tiny):
     aligner, _ = from_base(str(tiny_folder), freeze=True)
     assert not any(name.startswith("encoder.") for name in trainable(aligner))

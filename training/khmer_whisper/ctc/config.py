@@ -63,9 +63,9 @@ class CtcConfig:
         at_most=1,
     )
     tolerance: float = option(
-        0.1,
-        "Seconds by which CTC may place a letter outside its word, where the dataset has word "
-        "times; 0 for anywhere.",
+        0.04,
+        "Seconds by which CTC may begin a word earlier, and end it earlier or later, than the "
+        "dataset; 0 for letters anywhere.",
         at_least=0,
     )
     augment: float = option(

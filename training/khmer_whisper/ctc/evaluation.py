@@ -14,7 +14,7 @@ from khmer_aligned.aligners.ctc import CtcAligner
 from khmer_aligned.alignment import viterbi
 from khmer_aligned.errors import UserError
 from khmer_aligned.schema import SAMPLE_RATE
-from khmer_whisper.ctc.examples import tokenize, words_of
+from khmer_whisper.ctc.examples import Spelling, spell, words_of
 from khmer_whisper.ctc.loss import BLANK
 from khmer_whisper.examples.rows import waveform
 
@@ -53,16 +53,12 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class Aligned:
-    """A clip: its emission's best tokens, and where its own tokens (L,) lie by forced alignment.
+    """A clip: its tokens as the dataset times them, the greedy tokens of its emission, and where
+    its own tokens lie by forced alignment, (L, 2) in seconds; None where they do not fit into the
+    audio."""
 
-    expected: (L, 2) seconds by the dataset, NaN where unknown; times: (L, 2) by the aligner, None
-    where the tokens do not fit into the audio. first: which of the tokens begin a word.
-    """
-
-    tokens: np.ndarray
-    first: np.ndarray
+    expected: Spelling
     greedy: np.ndarray
-    expected: np.ndarray
     times: np.ndarray | None
 
 
@@ -75,18 +71,11 @@ def align_clips(aligner: CtcAligner, rows: Dataset, label: str) -> Iterator[Alig
             part = [rows[i] for i in range(start, min(start + _CLIPS, len(rows)))]
             emissions = aligner.emissions([waveform(row) for row in part])
             for row, emission in zip(part, emissions, strict=True):
-                words = words_of(row)
-                tokens, expected = tokenize(words, ids)
-                counts = [sum(c in ids or c.lower() in ids for c in text) for text in words.texts]
-                first = np.zeros(len(tokens), bool)
-                begins = np.cumsum([0, *counts])[:-1]
-                first[begins[np.array(counts, bool)]] = True
+                spelling = spell(words_of(row), ids)
                 yield Aligned(
-                    tokens,
-                    first,
+                    spelling,
                     viterbi.collapse(emission.argmax(axis=1), BLANK),
-                    expected,
-                    _times(emission, tokens, frame),
+                    _times(emission, spelling.ids, frame),
                 )
             bar.update(len(part))
 
@@ -96,10 +85,12 @@ def judge(aligner: CtcAligner, rows: Dataset) -> Judgement:
     letters = errors = 0
     differences: list[np.ndarray] = []
     for clip in align_clips(aligner, rows, "judging the aligner"):
-        letters += len(clip.tokens)
-        errors += Levenshtein.distance(clip.tokens.tolist(), clip.greedy.tolist())
+        expected = clip.expected
+        letters += len(expected.ids)
+        errors += Levenshtein.distance(expected.ids.tolist(), clip.greedy.tolist())
         if clip.times is not None:
-            starts = clip.times[clip.first, 0] - clip.expected[clip.first, 0]
+            first = np.diff(expected.words, prepend=-1) > 0  # tokens that begin a word
+            starts = clip.times[first, 0] - expected.times[first, 0]
             differences.append(starts[~np.isnan(starts)])
     found = np.concatenate(differences) if differences else np.zeros(0)
     if len(found) == 0:

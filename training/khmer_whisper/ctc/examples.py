@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -21,6 +23,8 @@ from khmer_whisper.examples.rows import Row, waveform
 
 TRUSTED = 0.2  # a word that scored less gives no frame targets
 _BRIDGED = 0.08  # seconds between two tokens that the first of them is held for
+# Clips are shorter than the windows of a recording: some are joined, so that windows are learned.
+_JOINED, _JOINED_SECONDS = 0.2, (6.0, 30.0)  # share of examples; how long they get
 # SpecAugment (Park et al. 2019) on log-mel: masks, steps of one at most, bands of one at most.
 _MASKS, _MASKED_STEPS, _MASKED_BANDS = 2, 10, 12
 
@@ -33,13 +37,21 @@ class Words:
     times: np.ndarray
 
 
+class Spelling(NamedTuple):
+    """The tokens of an utterance: ids (L,), times (L, 2) in seconds, NaN where they are not known,
+    and of each token the index of its word (L,)."""
+
+    ids: np.ndarray
+    times: np.ndarray
+    words: np.ndarray
+
+
 @dataclass(frozen=True, slots=True)
 class Example:
-    """features (N, ...) float32; tokens (L,); times (L, 2) in seconds; frames of the audio."""
+    """features (N, ...) float32, what is spoken, and the frames of the audio."""
 
     features: np.ndarray
-    tokens: np.ndarray
-    times: np.ndarray
+    spelling: Spelling
     frames: int
 
 
@@ -55,25 +67,26 @@ def words_of(row: Row) -> Words:
     return Words(texts, np.full((len(texts), 2), np.nan))
 
 
-def tokenize(words: Words, ids: Mapping[str, int]) -> tuple[np.ndarray, np.ndarray]:
-    """Tokens (L,) of the words, and their times (L, 2), evenly over each word's."""
+def spell(words: Words, ids: Mapping[str, int]) -> Spelling:
+    """The tokens of the words, evenly over each word's time."""
     tokens: list[int] = []
     times = [np.zeros((0, 2))]
-    for text, (start, end) in zip(words.texts, words.times, strict=True):
-        own = [i for i in (ids.get(c, ids.get(c.lower())) for c in text) if i is not None]
-        bounds = np.linspace(start, end, len(own) + 1)
-        tokens += own
+    indices: list[int] = []
+    for k, (text, (start, end)) in enumerate(zip(words.texts, words.times, strict=True)):
+        spelled = [i for i in (ids.get(c, ids.get(c.lower())) for c in text) if i is not None]
+        bounds = np.linspace(start, end, len(spelled) + 1)
+        tokens += spelled
         times.append(np.stack([bounds[:-1], bounds[1:]], axis=1))
-    return np.array(tokens, np.int64), np.concatenate(times)
+        indices += [k] * len(spelled)
+    return Spelling(np.array(tokens, np.int64), np.concatenate(times), np.array(indices, np.int64))
 
 
-def frame_targets(
-    tokens: np.ndarray, times: np.ndarray, frames: int, frame_seconds: float
-) -> np.ndarray:
+def frame_targets(spelling: Spelling, frames: int, frame_seconds: float) -> np.ndarray:
     """The token of each frame (frames,): held until the next one, blanks in pauses.
 
     Frames of tokens without times are IGNORED, and so are those between them.
     """
+    tokens, times, _ = spelling
     targets = np.full(frames, BLANK, np.int64)
     if len(tokens) == 0:
         return targets
@@ -99,32 +112,39 @@ def frame_targets(
 
 
 def allowed_paths(
-    tokens: np.ndarray,
-    times: np.ndarray,
-    frames: int,
-    frame_seconds: float,
-    size: int,
-    tolerance: float,
+    spelling: Spelling, frames: int, frame_seconds: float, size: int, tolerance: float
 ) -> np.ndarray:
-    """Where paths may be, bool (frames, size): a token at its time, give or take `tolerance`
-    seconds; a token without a time, and the blank, anywhere."""
+    """Where paths may be, bool (frames, size): the tokens of a word in its time, which they fill.
+
+    A word may begin earlier by `tolerance` seconds, but not later, since CTC is late by itself; it
+    may end earlier or later, but not in the next word. The blank stands only between words, and in
+    a word that repeats a token. Tokens without a time may be anywhere.
+    """
     allowed = np.zeros((frames, size), bool)
     allowed[:, BLANK] = True
-    first = np.floor((times[:, 0] - tolerance) / frame_seconds)
-    last = np.ceil((times[:, 1] + tolerance) / frame_seconds)
-    for token, start, end in zip(tokens, first, last, strict=True):
+    following = float("inf")
+    for word in np.unique(spelling.words)[::-1]:
+        tokens, times = (part[spelling.words == word] for part in spelling[:2])
+        start, end = times[0, 0], times[-1, 1]
         if np.isnan(start):
-            allowed[:, token] = True
-        else:
-            allowed[max(0, int(start)) : max(0, int(end)), token] = True
+            allowed[:, tokens] = True
+            continue
+        latest = min(end + tolerance, following)
+        allowed[_frames(start - tolerance, latest, frame_seconds), tokens[:, None]] = True
+        if (tokens[1:] != tokens[:-1]).all():
+            allowed[_frames(start, end - tolerance, frame_seconds), BLANK] = False
+        following = start
     return allowed
+
+
+def _frames(start: float, end: float, frame_seconds: float) -> slice:
+    return slice(max(0, round(start / frame_seconds)), max(0, round(end / frame_seconds)))
 
 
 class Utterances(torch.utils.data.Dataset):
     """Examples of clips by their `Key`, as `Epochs` draws them.
 
-    What is drawn for an example is drawn from the seed and its key alone. `times[k]` replaces the
-    times of the tokens of clip k, (L, 2), where an alignment by the model itself has set it.
+    What is drawn for an example is drawn from the seed and its key alone.
     """
 
     def __init__(self, rows: Dataset, aligner: CtcAligner, config: CtcConfig) -> None:
@@ -132,38 +152,57 @@ class Utterances(torch.utils.data.Dataset):
         self.aligner = aligner
         self.config = config
         self.ids = {token: i for i, token in enumerate(aligner.vocabulary) if i != BLANK}
+        window, step = aligner.front_end.window, aligner.front_end.step
+        self.longest = sys.maxsize if window is None else window * step  # samples
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def __getitem__(self, key: Key) -> Example:
-        row = self.rows[key.clip]
-        tokens, times = tokenize(words_of(row), self.ids)
-        samples, generator = waveform(row), np.random.default_rng([self.config.seed, *key])
+        generator = np.random.default_rng([self.config.seed, *key])
+        samples, words = self._join(key.clip, generator)
         changed = generator.random() < self.config.augment
         if changed:
-            longest = len(samples) * 2
-            if self.aligner.front_end.window is not None:
-                longest = self.aligner.front_end.window * self.aligner.front_end.step
-            samples, tempo = augment(samples, generator, longest)
-            times = times / tempo
-        example = make_example(self.aligner, samples, tokens, times)
+            samples, tempo = augment(samples, generator, min(self.longest, len(samples) * 2))
+            words = Words(words.texts, words.times / tempo)
+        example = make_example(self.aligner, samples, spell(words, self.ids))
         if changed and example.features.ndim == 2:
             mask(example.features, generator)
         return example
+
+    def _join(self, clip: int, generator: np.random.Generator) -> tuple[np.ndarray, Words]:
+        """The samples (n,) of a clip, alone or with others behind it, and all their words."""
+        limit = 0.0
+        if generator.random() < _JOINED:
+            limit = min(self.longest, generator.uniform(*_JOINED_SECONDS) * SAMPLE_RATE)
+        parts: list[np.ndarray] = []
+        texts: list[str] = []
+        times: list[np.ndarray] = []
+        count = 0
+        while True:
+            row = self.rows[clip]
+            samples, words = waveform(row), words_of(row)
+            if parts and count + len(samples) > limit:
+                break
+            parts.append(samples)
+            texts += words.texts
+            times.append(words.times + count / SAMPLE_RATE)
+            count += len(samples)
+            if count >= limit:
+                break
+            clip = int(generator.integers(len(self)))
+        return np.concatenate(parts), Words(texts, np.concatenate(times))
 
     def sampler(self) -> Epochs:
         """The keys in training order."""
         return Epochs([len(self)], [1.0], self.config.seed)
 
 
-def make_example(
-    aligner: CtcAligner, samples: np.ndarray, tokens: np.ndarray, times: np.ndarray
-) -> Example:
-    """The example of a waveform (n,) whose `tokens` (L,) are spoken at `times` (L, 2)."""
+def make_example(aligner: CtcAligner, samples: np.ndarray, spelling: Spelling) -> Example:
+    """The example of a waveform (n,) and what is spoken in it."""
     features = aligner.front_end.prepare(samples)[:]
     frames = aligner.front_end.frames_of(samples, len(features))
-    return Example(features, tokens, times, frames)
+    return Example(features, spelling, frames)
 
 
 def mask(features: np.ndarray, generator: np.random.Generator) -> None:
@@ -200,20 +239,18 @@ class Collator:
         batch = {
             self.name: _padded([e.features for e in examples], 0.0),
             "lengths": torch.tensor([e.frames for e in examples]),
-            "tokens": _padded([e.tokens for e in examples], IGNORED),
+            "tokens": _padded([e.spelling.ids for e in examples], IGNORED),
         }
         if self.masks_padding:
             batch["attention_mask"] = (torch.arange(int(steps.max())) < steps[:, None]).long()
         if self.targets:
-            targets = [
-                frame_targets(e.tokens, e.times, e.frames, self.frame_seconds) for e in examples
-            ]
+            targets = [frame_targets(e.spelling, e.frames, self.frame_seconds) for e in examples]
             batch["targets"] = _padded(targets, IGNORED)
         if self.tolerance:
             allowed = np.ones((len(examples), frames, self.size), bool)
-            for own, e in zip(allowed, examples, strict=True):
-                own[: e.frames] = allowed_paths(
-                    e.tokens, e.times, e.frames, self.frame_seconds, self.size, self.tolerance
+            for k, e in enumerate(examples):
+                allowed[k, : e.frames] = allowed_paths(
+                    e.spelling, e.frames, self.frame_seconds, self.size, self.tolerance
                 )
             batch["allowed"] = torch.from_numpy(allowed)
         return batch

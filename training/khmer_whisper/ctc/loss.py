@@ -6,8 +6,8 @@ against that, each of them optional:
 - Label priors (Huang et al. 2024, "Less Peaky and More Accurate CTC Forced Alignment by Label
   Priors", arXiv 2406.02560): a share of the log of each token's running frequency is taken off its
   log-probability inside the loss, so that the blank, the most frequent, has less of a head start.
-- Limited delay (Senior et al. 2015, "Acoustic modelling with CD-CTC-sMBR LSTM RNNs"): paths may
-  not leave the words' times by more than a tolerance.
+- Limited delay (after Senior et al. 2015, "Acoustic modelling with CD-CTC-sMBR LSTM RNNs"): paths
+  fill the words' times, and begin no word late.
 - Frame targets: the token of each frame by an alignment made before, with cross entropy. They
   outweigh CTC at first and give way to it: CTC alone sharpens what they blur.
 """

@@ -29,6 +29,7 @@ from khmer_aligned.aligners.features import Extractor
 from khmer_aligned.aligners.whisper import WhisperForCTC
 from khmer_aligned.errors import UserError
 from khmer_aligned.hub.resolve import Source, resolve
+from khmer_aligned.text.romanize import romanize
 from khmer_whisper.ctc.loss import BLANK
 
 BLANK_TOKEN = "<pad>"
@@ -83,8 +84,11 @@ def from_scratch(tokens: Sequence[str] = KHMER, sizes: Sizes = SMALL) -> CtcAlig
 
 
 def from_base(name: str, *, freeze: bool = False) -> tuple[CtcAligner, Source]:
-    """The model at a Hub id or in a folder with a head over KHMER; the rows of the tokens that its
-    own head has are kept. With `freeze` only the head can be trained.
+    """The model at a Hub id or in a folder with a head over KHMER. With `freeze` only the head can
+    be trained.
+
+    Where the model has a head, the rows of these characters are kept, and the others begin as the
+    row of the letter that they are romanized with.
 
     Raises UserError for a model that no CTC head fits on.
     """
@@ -160,10 +164,16 @@ def _on_whisper(source: Source, options: dict[str, Any]) -> WhisperForCTC:
 
 
 def _replace_head(model: PreTrainedModel, vocabulary: Mapping[str, int]) -> None:
-    """A head over KHMER whose rows are those of the model's own head, where it has them."""
+    """A head over KHMER whose rows are those of the model's own head, where it has them: of the
+    character, else of the first letter that it is romanized with."""
     before = cast(torch.nn.Linear, model.lm_head)
     head = torch.nn.Linear(before.in_features, len(KHMER))
-    known = [(i, vocabulary[token]) for i, token in enumerate(KHMER[1:], 1) if token in vocabulary]
+    letters = {token: token if token in vocabulary else romanize(token)[0][:1] for token in KHMER}
+    known = [
+        (i, vocabulary[letters[token]])
+        for i, token in enumerate(KHMER)
+        if i != BLANK and letters[token] in vocabulary
+    ]
     known.append((BLANK, find_blank(model.config, vocabulary)))
     rows, own = (torch.tensor(each) for each in zip(*known, strict=True))
     with torch.no_grad():
