@@ -16,16 +16,18 @@ import numpy as np
 
 from khmer_aligned.aligners.base import Aligner, frame_seconds
 from khmer_aligned.alignment import viterbi
+from khmer_aligned.alignment.captioned import keep_to_captions
 from khmer_aligned.alignment.energy import Energy, measure_energy
 from khmer_aligned.alignment.lag import Edges, Lag, path_edges
 from khmer_aligned.alignment.optional import drop_optional
+from khmer_aligned.alignment.phrases import Frames
 from khmer_aligned.alignment.readings import BestPath, find_best_path
 from khmer_aligned.alignment.target import Target, make_target, span_index
 from khmer_aligned.alignment.thresholds import DEFAULT, Thresholds
 from khmer_aligned.alignment.unspoken import Fit, Unspoken, drop_unspoken
 from khmer_aligned.audio import find_peak
 from khmer_aligned.errors import Failed, UserError
-from khmer_aligned.schema import SAMPLE_RATE, Problem
+from khmer_aligned.schema import SAMPLE_RATE, Cue, Problem
 from khmer_aligned.speech import speech_seconds
 from khmer_aligned.text import Span, Transcript
 
@@ -133,14 +135,15 @@ def align(
     *,
     lag: float,
     thresholds: Thresholds = DEFAULT,
+    cues: Sequence[Sequence[Cue]] | None = None,
 ) -> list[Alignment | Failed]:
     """Align each waveform (n,) at 16 kHz with its transcript.
 
-    lag: seconds that the aligner's tokens come late. One that cannot be aligned gives `Failed`, so
-    that it costs none of the others.
+    lag: seconds that the aligner's tokens come late; cues: of each transcript, the rough times of
+    its parts. One that cannot be aligned gives `Failed`, so that it costs none of the others.
     """
     given = Lag(lag, "given")
-    located = locate(waveforms, transcripts, aligner, thresholds)
+    located = locate(waveforms, transcripts, aligner, thresholds, cues)
     return [item if isinstance(item, Failed) else set_times(item, given) for item in located]
 
 
@@ -149,6 +152,7 @@ def locate(
     transcripts: Sequence[Transcript],
     aligner: Aligner,
     thresholds: Thresholds = DEFAULT,
+    cues: Sequence[Sequence[Cue]] | None = None,
 ) -> list[LocatedTranscript | Failed]:
     """The path of each transcript through its waveform (n,) at 16 kHz, for `set_times`."""
     results: dict[int, LocatedTranscript | Failed] = {}
@@ -164,11 +168,10 @@ def locate(
     emissions = aligner.emissions([waveforms[i] for i in targets])
 
     def locate_one(i: int, emission: np.ndarray) -> LocatedTranscript | Failed:
+        frames = Frames.of(emission, aligner)
         try:
-            target = targets[i]
-            if target.transcript.optional:
-                target = drop_optional(target.transcript, emission, aligner)
-            return _locate_one(waveforms[i], target, emission, aligner, thresholds)
+            path = _find_path(targets[i], cues[i] if cues else (), frames, aligner)
+            return _locate_one(waveforms[i], path, frames, aligner, thresholds)
         except UserError as error:
             return Failed.of(error)
 
@@ -191,21 +194,28 @@ def why_unusable(waveform: np.ndarray) -> Failed | None:
     return None
 
 
+def _find_path(target: Target, cues: Sequence[Cue], frames: Frames, aligner: Aligner) -> BestPath:
+    """The best path of a target, without what is not read aloud of it; raises UserError where none
+    is."""
+    if target.transcript.optional:
+        target = drop_optional(target.transcript, frames.emission, aligner)
+    path = find_best_path(target, frames.emission, aligner)
+    return keep_to_captions(path, cues, frames, aligner) if cues else path
+
+
 def _locate_one(
     waveform: np.ndarray,
-    target: Target,
-    emission: np.ndarray,
+    path: BestPath,
+    frames: Frames,
     aligner: Aligner,
     thresholds: Thresholds,
 ) -> LocatedTranscript:
-    """The path through a waveform (n,), by its emission (T, V); raises UserError where none is."""
-    greedy = emission.argmax(axis=1).astype(np.int32)
-    path = find_best_path(target, emission, aligner)
-    path, unspoken, fit = drop_unspoken(path, emission, greedy, aligner, thresholds)
+    """What was spoken of a transcript in a waveform (n,), given the path of all of it."""
+    path, unspoken, fit = drop_unspoken(path, frames, aligner, thresholds)
     energy = measure_energy(waveform, thresholds)
     acoustics = Acoustics(
         aligner=aligner.name,
-        greedy=greedy,
+        greedy=frames.greedy,
         blank=aligner.blank,
         frame_seconds=frame_seconds(aligner),
         lag=0.0,

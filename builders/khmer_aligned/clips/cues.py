@@ -13,12 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from khmer_aligned.alignment.align import Alignment
+from khmer_aligned.alignment.captioned import fit_line
 from khmer_aligned.schema import Cue
 from khmer_aligned.text import Span
 
 _FAR = 5.0  # seconds from the line; captions are set by hand to about one
-_FEWEST = 6  # captions of which a drift can be told
-_MAX_DRIFT = 0.1  # 25 against 24 frames a second is 0.04
 _MAX_FAR = 0.3  # share of the captions; where more are far, the times are not of this recording
 
 
@@ -31,11 +30,7 @@ class FarCue:
 
 
 def find_far_cues(alignment: Alignment, cues: Sequence[Cue]) -> list[FarCue]:
-    """The captions that are more than `_FAR` from the line through all of them.
-
-    The line is the median of slopes between captions half of them apart, and the median of what
-    remains (the incomplete method of Theil, 1950), so that up to a quarter may be anywhere.
-    """
+    """The captions that are more than `_FAR` from the line through all of them."""
     starts = [word.span[0] for word in alignment.words]
     spans: list[Span] = []
     shown, spoken = [], []
@@ -58,11 +53,5 @@ def find_far_cues(alignment: Alignment, cues: Sequence[Cue]) -> list[FarCue]:
 
 
 def _residuals(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    slope, half = 1.0, len(x) // 2
-    if len(x) >= _FEWEST:
-        runs, rises = x[half:] - x[: len(x) - half], y[half:] - y[: len(y) - half]
-        slopes = rises[runs > 0] / runs[runs > 0]
-        if len(slopes):
-            slope = float(np.clip(np.median(slopes), 1 - _MAX_DRIFT, 1 + _MAX_DRIFT))
-    rest = y - slope * x
-    return rest - np.median(rest)
+    line = fit_line(x, y)
+    return y - line.slope * x - line.offset

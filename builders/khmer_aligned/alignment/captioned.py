@@ -1,0 +1,190 @@
+"""The times of captions as bounds of the search: what nobody captioned takes no word of others.
+
+Captions often cover only a part of a recording. The words beside the rest are then pulled into it:
+a path may give the first words of a line the frames of the same words, or of words like them, in
+speech that no caption covers. Where captions leave a gap, their words are looked for within the
+times of their captions, and the frames between are untranscribed.
+
+Captions are often late by seconds, and drift when they were made for another frame rate. A path
+without bounds tells by how much, and how exact they are. Some have wrong times: where their words
+fit worse within them than without, these captions set no bound.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+
+from khmer_aligned.aligners.base import Aligner, frame_seconds
+from khmer_aligned.alignment.bounds import Bound, bound_index
+from khmer_aligned.alignment.phrases import Frames, split_phrases, token_ranges
+from khmer_aligned.alignment.readings import BestPath, find_best_path
+from khmer_aligned.schema import Cue
+
+_ROUNDS = 4
+_FEWEST = 3  # captions that can tell how exact they are
+_FEWEST_FOR_DRIFT = 6
+_MAX_DRIFT = 0.1  # 25 against 24 frames a second is 0.04
+_DEVIATIONS = 3.0  # standard deviations of the captions' times around which words are looked for
+_MIN_MARGIN, _MAX_MARGIN = 0.5, 5.0  # seconds
+_SIGMA = 1.4826  # standard deviation of a normal distribution, in median deviations
+_MOVED = 3  # frames from which on a phrase is somewhere else
+_MAX_HARM = 1.0  # tokens of a bound that fit no better than in other orders
+
+
+class Line(NamedTuple):
+    """When what a caption shows at a time is spoken, both in seconds."""
+
+    slope: float
+    offset: float
+
+
+def fit_line(shown: np.ndarray, spoken: np.ndarray) -> Line:
+    """The line through times (n,) of captions; up to a quarter of them may be anywhere.
+
+    Its slope is the median of those between captions half of them apart, its offset the median of
+    what remains (the incomplete method of Theil, 1950).
+    """
+    slope, half = 1.0, len(shown) // 2
+    if len(shown) >= _FEWEST_FOR_DRIFT:
+        runs = shown[half:] - shown[: len(shown) - half]
+        rises = spoken[half:] - spoken[: len(spoken) - half]
+        slopes = rises[runs > 0] / runs[runs > 0]
+        if len(slopes):
+            slope = float(np.clip(np.median(slopes), 1 - _MAX_DRIFT, 1 + _MAX_DRIFT))
+    return Line(slope, float(np.median(spoken - slope * shown)))
+
+
+def keep_to_captions(
+    path: BestPath, cues: Sequence[Cue], frames: Frames, aligner: Aligner
+) -> BestPath:
+    """The best path within the bounds that captions give to a path without bounds; that path where
+    they leave no gap, are too few, or are too inexact."""
+    free, unbound = path, frozenset[int]()
+    for _ in range(_ROUNDS):
+        captions = _Captions.on(path, cues, frame_seconds(aligner))
+        bounds = captions.find_bounds(len(frames.greedy), unbound)
+        if bounds == path.bounds:
+            break
+        bounded = find_best_path(free.target, frames.emission, aligner, bounds)
+        harmed = _find_harmed(free, bounded, frames)
+        if harmed:
+            unbound |= captions.within(bounds, harmed)
+        else:
+            path = bounded
+    return path
+
+
+@dataclass(frozen=True, slots=True)
+class _Captions:
+    """The captions that have tokens in a path, in order of their text.
+
+    first, last: the words [first, last) of each, int (n,); start, end: seconds in which the path
+    has them; shown: seconds in which they are shown, (n, 2)
+    """
+
+    path: BestPath
+    first: np.ndarray
+    last: np.ndarray
+    start: np.ndarray
+    end: np.ndarray
+    shown: np.ndarray
+    frame_seconds: float
+
+    @classmethod
+    def on(cls, path: BestPath, cues: Sequence[Cue], frame_seconds: float) -> _Captions:
+        """The captions of a path."""
+        target, spans = path.target, path.spans
+        starts = [word.span[0] for word in target.transcript.words]
+        rows: list[tuple[float, ...]] = []
+        for cue in cues:
+            first, last = bisect_left(starts, cue.first), bisect_left(starts, cue.last)
+            spelled = [k for k in range(first, last) if target.words[k].ids]
+            if spelled:
+                start = spans.start[target.ranges[spelled[0]][0]] * frame_seconds
+                end = spans.end[target.ranges[spelled[-1]][1] - 1] * frame_seconds
+                rows.append((first, last, start, end, cue.start, cue.end))
+        columns = np.array(rows).reshape(-1, 6).T
+        first, last = columns[:2].astype(int)
+        return cls(path, first, last, columns[2], columns[3], columns[4:].T, frame_seconds)
+
+    def within(self, bounds: Sequence[Bound], numbers: Collection[int]) -> frozenset[int]:
+        """The captions in some of the bounds, by the first of their words."""
+        words = self.path.target.transcript.words
+        return frozenset(
+            first
+            for first in self.first.tolist()
+            if bound_index(bounds, words[first].span[0]) in numbers
+        )
+
+    def find_bounds(self, frames: int, unbound: Collection[int]) -> tuple[Bound, ...]:
+        """The bounds that captions with gaps between them give, in order.
+
+        unbound: captions whose times are wrong, which reach from the one before to the next
+        """
+        windows = self._find_windows() if len(self.first) >= _FEWEST else None
+        if windows is None:
+            return ()
+        starts, ends = (np.clip(side, 0, frames) for side in windows)
+        target = self.path.target
+        spelled = [k for k, word in enumerate(target.words) if word.ids]
+        if spelled[0] < self.first[0]:
+            starts[0] = 0
+        if spelled[-1] >= self.last[-1]:
+            ends[-1] = frames
+        bound = np.array([first not in unbound for first in self.first.tolist()])
+        for k in np.flatnonzero(~bound):
+            starts[k] = max(ends[:k][bound[:k]], default=0)
+            ends[k] = min(starts[k + 1 :][bound[k + 1 :]], default=frames)
+        begins = [0]  # the captions that begin a bound
+        for k in range(1, len(starts)):
+            uncaptioned = bisect_left(spelled, self.first[k]) - bisect_left(
+                spelled, self.last[k - 1]
+            )
+            if ends[:k].max() <= starts[k:].min() and uncaptioned <= 0:
+                begins.append(k)
+        bounds = []
+        for k, following in pairwise([*begins, len(starts)]):
+            character = target.transcript.words[self.first[k]].span[0] if k else 0
+            start, end = int(starts[k:following].min()), int(ends[k:following].max())
+            bounds.append(Bound(character, start, end))
+        return () if bounds == [Bound(0, 0, frames)] else tuple(bounds)
+
+    def _find_windows(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """The first and the last frame (n,) in which each caption's words are looked for; None
+        where the captions' times are too inexact."""
+        line = fit_line(self.shown.mean(axis=1), (self.start + self.end) / 2)
+        starts, ends = line.slope * self.shown.T
+        # Captions come with their words, but stay until they can be read: each side has its offset.
+        starts = starts + np.median(self.start - starts)
+        ends = ends + np.median(self.end - ends)
+        errors = np.concatenate([self.start - starts, self.end - ends])
+        margin = max(_MIN_MARGIN, _DEVIATIONS * _SIGMA * float(np.median(np.abs(errors))))
+        if margin > _MAX_MARGIN:
+            return None
+        first = np.floor((starts - margin) / self.frame_seconds).astype(int)
+        last = np.ceil((ends + margin) / self.frame_seconds).astype(int)
+        return first, last
+
+
+def _find_harmed(free: BestPath, bounded: BestPath, frames: Frames) -> set[int]:
+    """The bounds in which phrases fit worse than without them, of those that moved."""
+    phrases = split_phrases(free.target)
+    harm = np.zeros(len(bounded.bounds))
+    ranges = (token_ranges(path.target, phrases) for path in (free, bounded))
+    for phrase, (lo, hi), (bounded_lo, bounded_hi) in zip(phrases, *ranges, strict=True):
+        moved = abs(free.spans.start[lo] - bounded.spans.start[bounded_lo]) >= _MOVED
+        moved |= abs(free.spans.end[hi - 1] - bounded.spans.end[bounded_hi - 1]) >= _MOVED
+        if not moved:
+            continue
+        without = frames.compare(free.target.ids, free.spans, lo, hi)
+        within = frames.compare(bounded.target.ids, bounded.spans, bounded_lo, bounded_hi)
+        if without is not None and within is not None:
+            k = bound_index(bounded.bounds, phrase[0])
+            harm[k] += within.tokens * within.misfit.mean - without.tokens * without.misfit.mean
+    return set(np.flatnonzero(harm > _MAX_HARM).tolist())
