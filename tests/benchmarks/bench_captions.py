@@ -132,7 +132,7 @@ def try_one(recorded: Recorded, model: Aligner, make_clips: MakeClips) -> float:
             row = []
             for times in TIMES.values():
                 captions = map(Caption._make, times(covered))
-                words, said = run(make_clips, *join(captions), recorded.waveform)
+                words, _ = run(make_clips, *join(captions), recorded.waveform)
                 lost, wrong = compare(clean, words, covered)
                 worst = max(worst, lost)
                 row.append(f"{lost:.1%} / {wrong:.1%}")

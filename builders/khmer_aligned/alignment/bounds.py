@@ -35,15 +35,12 @@ def align_within(
     star = star_id(aligner)
     if not bounds:
         return viterbi.align(emission, target.ids, aligner.blank, star)
-    first_stars = [_star_before(target, bound.first, star) for bound in bounds]
     paths: list[viterbi.Path] = []
     frame = 0
-    for bound, (first, last) in zip(
-        bounds, pairwise([*first_stars, len(target.ids) - 1]), strict=True
-    ):
+    for bound, (first, last) in zip(bounds, _token_ranges(target, bounds, star), strict=True):
         for start, end, tokens in (
             (frame, bound.start, slice(first, first + 1)),
-            (bound.start, bound.end, slice(first, last + 1)),
+            (bound.start, bound.end, slice(first, last)),
         ):
             if start < end:
                 path = viterbi.align(emission[start:end], target.ids[tokens], aligner.blank, star)
@@ -55,6 +52,19 @@ def align_within(
     log_probs = np.concatenate([path.log_probs for path in paths])
     position = np.concatenate([path.position for path in paths])
     return viterbi.Path(position, log_probs, float(log_probs.sum(dtype=np.float64)))
+
+
+def find_overfull(target: Target, bounds: Sequence[Bound], star: int) -> set[int]:
+    """The bounds whose frames cannot hold their tokens."""
+    overfull = set()
+    for k, (bound, (first, last)) in enumerate(
+        zip(bounds, _token_ranges(target, bounds, star), strict=True)
+    ):
+        ids = target.ids[first:last]
+        ids = ids[ids != star]
+        if bound.end - bound.start < len(ids) + int((ids[1:] == ids[:-1]).sum()):
+            overfull.add(k)
+    return overfull
 
 
 def bound_index(bounds: Sequence[Bound], position: int) -> int:
@@ -74,6 +84,12 @@ def _shift(path: viterbi.Path, tokens: int) -> viterbi.Path:
     """A path whose first token is the one at `tokens`."""
     position = np.where(path.position < 0, path.position, path.position + tokens)
     return replace(path, position=position.astype(np.int32))
+
+
+def _token_ranges(target: Target, bounds: Sequence[Bound], star: int) -> list[tuple[int, int]]:
+    """The tokens [first, last) of each bound, from the star before them to the one behind."""
+    first_stars = [_star_before(target, bound.first, star) for bound in bounds]
+    return [(a, b + 1) for a, b in pairwise([*first_stars, len(target.ids) - 1])]
 
 
 def _star_before(target: Target, first: int, star: int) -> int:

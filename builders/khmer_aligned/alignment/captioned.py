@@ -21,7 +21,7 @@ from typing import NamedTuple
 import numpy as np
 
 from khmer_aligned.aligners.base import Aligner, frame_seconds
-from khmer_aligned.alignment.bounds import Bound, bound_index
+from khmer_aligned.alignment.bounds import Bound, bound_index, find_overfull
 from khmer_aligned.alignment.phrases import Frames, split_phrases, token_ranges
 from khmer_aligned.alignment.readings import BestPath, find_best_path
 from khmer_aligned.schema import Cue
@@ -34,7 +34,7 @@ _DEVIATIONS = 3.0  # standard deviations of the captions' times around which wor
 _MIN_MARGIN, _MAX_MARGIN = 0.5, 5.0  # seconds
 _SIGMA = 1.4826  # standard deviation of a normal distribution, in median deviations
 _MOVED = 3  # frames from which on a phrase is somewhere else
-_MAX_HARM = 1.0  # tokens of a bound that fit no better than in other orders
+_MIN_DIFFERENCE = 0.2  # of the misfits of a phrase in two places, one of them right
 
 
 class Line(NamedTuple):
@@ -45,19 +45,21 @@ class Line(NamedTuple):
 
 
 def fit_line(shown: np.ndarray, spoken: np.ndarray) -> Line:
-    """The line through times (n,) of captions; up to a quarter of them may be anywhere.
+    """The line through times of captions, (n,), or (n, k) for k moments of each; up to a quarter
+    of them may be anywhere.
 
     Its slope is the median of those between captions half of them apart, its offset the median of
-    what remains (the incomplete method of Theil, 1950).
+    what remains (the incomplete method of Theil, 1950). Without a drift there is a better line.
     """
-    slope, half = 1.0, len(shown) // 2
+    slopes, half = [1.0], len(shown) // 2
     if len(shown) >= _FEWEST_FOR_DRIFT:
         runs = shown[half:] - shown[: len(shown) - half]
         rises = spoken[half:] - spoken[: len(spoken) - half]
-        slopes = rises[runs > 0] / runs[runs > 0]
-        if len(slopes):
-            slope = float(np.clip(np.median(slopes), 1 - _MAX_DRIFT, 1 + _MAX_DRIFT))
-    return Line(slope, float(np.median(spoken - slope * shown)))
+        if (runs > 0).any():
+            slope = float(np.median(rises[runs > 0] / runs[runs > 0]))
+            slopes.append(min(max(slope, 1 - _MAX_DRIFT), 1 + _MAX_DRIFT))
+    lines = [Line(slope, float(np.median(spoken - slope * shown))) for slope in slopes]
+    return min(lines, key=lambda line: np.median(np.abs(spoken - line.slope * shown - line.offset)))
 
 
 def keep_to_captions(
@@ -71,12 +73,17 @@ def keep_to_captions(
         bounds = captions.find_bounds(len(frames.greedy), unbound)
         if bounds == path.bounds:
             break
-        bounded = find_best_path(free.target, frames.emission, aligner, bounds)
-        harmed = _find_harmed(free, bounded, frames)
-        if harmed:
-            unbound |= captions.within(bounds, harmed)
-        else:
+        harmed = find_overfull(free.target, bounds, frames.star)
+        if not harmed:
+            bounded = find_best_path(free.target, frames.emission, aligner, bounds)
+            harmed = _find_harmed(free, bounded, frames)
+        if not harmed:
             path = bounded
+            continue
+        wrong = captions.within(bounds, harmed)
+        if wrong <= unbound:  # those around are in the way
+            wrong = captions.within(bounds, {k + side for k in harmed for side in (-1, 1)})
+        unbound |= wrong
     return path
 
 
@@ -158,18 +165,22 @@ class _Captions:
     def _find_windows(self) -> tuple[np.ndarray, np.ndarray] | None:
         """The first and the last frame (n,) in which each caption's words are looked for; None
         where the captions' times are too inexact."""
-        line = fit_line(self.shown.mean(axis=1), (self.start + self.end) / 2)
-        starts, ends = line.slope * self.shown.T
+        slope = fit_line(self.shown, np.stack([self.start, self.end], axis=1)).slope
         # Captions come with their words, but stay until they can be read: each side has its offset.
+        starts, ends = slope * self.shown.T
         starts = starts + np.median(self.start - starts)
         ends = ends + np.median(self.end - ends)
-        errors = np.concatenate([self.start - starts, self.end - ends])
-        margin = max(_MIN_MARGIN, _DEVIATIONS * _SIGMA * float(np.median(np.abs(errors))))
-        if margin > _MAX_MARGIN:
+        before, behind = _margin(self.start - starts), _margin(self.end - ends)
+        if max(before, behind) > _MAX_MARGIN:
             return None
-        first = np.floor((starts - margin) / self.frame_seconds).astype(int)
-        last = np.ceil((ends + margin) / self.frame_seconds).astype(int)
+        first = np.floor((starts - before) / self.frame_seconds).astype(int)
+        last = np.ceil((ends + behind) / self.frame_seconds).astype(int)
         return first, last
+
+
+def _margin(errors: np.ndarray) -> float:
+    """Seconds by which words may be outside their captions, given how far (n,) others are."""
+    return max(_MIN_MARGIN, _DEVIATIONS * _SIGMA * float(np.median(np.abs(errors))))
 
 
 def _find_harmed(free: BestPath, bounded: BestPath, frames: Frames) -> set[int]:
@@ -185,6 +196,7 @@ def _find_harmed(free: BestPath, bounded: BestPath, frames: Frames) -> set[int]:
         without = frames.compare(free.target.ids, free.spans, lo, hi)
         within = frames.compare(bounded.target.ids, bounded.spans, bounded_lo, bounded_hi)
         if without is not None and within is not None:
-            k = bound_index(bounded.bounds, phrase[0])
-            harm[k] += within.tokens * within.misfit.mean - without.tokens * without.misfit.mean
-    return set(np.flatnonzero(harm > _MAX_HARM).tolist())
+            worse = within.misfit.mean - without.misfit.mean
+            if abs(worse) > _MIN_DIFFERENCE:
+                harm[bound_index(bounded.bounds, phrase[0])] += worse * within.tokens
+    return set(np.flatnonzero(harm > 0).tolist())
