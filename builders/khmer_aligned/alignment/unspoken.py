@@ -9,7 +9,7 @@ the rest is aligned anew.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import NamedTuple
@@ -183,7 +183,7 @@ class _Search:
             )
         whole = make_target(path.target.transcript, self._aligner)
         this_round = _Round(path, path_ranges, whole, token_ranges(whole, self._phrases))
-        for run in self._runs():
+        for run in _runs(sorted(self.unspoken), self._bound_of):
             if not wrong.keys().isdisjoint(run):
                 self._put_back_fitting(run, this_round)
         omitted = [self._phrases[k] for k in sorted(self.unspoken)]
@@ -234,14 +234,6 @@ class _Search:
             end = int(this_round.path.spans.end[this_round.path_ranges[k][1] - 1])
         return _Surroundings(start, end, before, after)
 
-    def _runs(self) -> list[list[int]]:
-        """The phrases that are out, in groups of neighbours within one bound."""
-        numbers = sorted(self.unspoken)
-        grouped = groupby(
-            enumerate(numbers), key=lambda pair: (pair[1] - pair[0], self._bound_of(pair[1]))
-        )
-        return [[number for _, number in group] for _, group in grouped]
-
     def _bound_of(self, k: int) -> int:
         """The index of the bound that a phrase is in."""
         return bound_index(self._bounds, self._phrases[k][0])
@@ -271,3 +263,9 @@ def _most_in_order(fits: Sequence[_Fit]) -> list[int]:
         tokens, phrases = max(earlier, key=lambda chain: chain[0], default=(0, []))
         chains.append((tokens + fit.tokens, [*phrases, fit.phrase]))
     return max(chains, key=lambda chain: chain[0], default=(0, []))[1]
+
+
+def _runs(numbers: list[int], bound_of: Callable[[int], int]) -> list[list[int]]:
+    """Rising numbers in groups of those that follow each other without a gap, in one bound."""
+    grouped = groupby(enumerate(numbers), key=lambda pair: (pair[1] - pair[0], bound_of(pair[1])))
+    return [[number for _, number in group] for _, group in grouped]
