@@ -30,7 +30,7 @@ _ROUNDS = 4
 _FEWEST = 3  # captions that can tell how exact they are
 _FEWEST_FOR_DRIFT = 6
 _MAX_DRIFT = 0.1  # 25 against 24 frames a second is 0.04
-_DEVIATIONS = 3.0  # standard deviations of the captions' times around which words are looked for
+_DEVIATIONS = 2.0  # standard deviations of the captions' times around which words are looked for
 _MIN_MARGIN, _MAX_MARGIN = 0.5, 5.0  # seconds
 _SIGMA = 1.4826  # standard deviation of a normal distribution, in median deviations
 _MOVED = 3  # frames from which on a phrase is somewhere else
@@ -137,7 +137,9 @@ class _Captions:
         windows = self._find_windows() if len(self.first) >= _FEWEST else None
         if windows is None:
             return ()
-        starts, ends = (np.clip(side, 0, frames) for side in windows)
+        starts, ends = (
+            np.clip(side / self.frame_seconds, 0, frames).round().astype(int) for side in windows
+        )
         target = self.path.target
         spelled = [k for k, word in enumerate(target.words) if word.ids]
         if spelled[0] < self.first[0]:
@@ -163,19 +165,22 @@ class _Captions:
         return () if bounds == [Bound(0, 0, frames)] else tuple(bounds)
 
     def _find_windows(self) -> tuple[np.ndarray, np.ndarray] | None:
-        """The first and the last frame (n,) in which each caption's words are looked for; None
-        where the captions' times are too inexact."""
+        """The seconds (n,) from which and to which each caption's words are looked for; None where
+        the captions' times are too inexact."""
         slope = fit_line(self.shown, np.stack([self.start, self.end], axis=1)).slope
         # Captions come with their words, but stay until they can be read: each side has its offset.
         starts, ends = slope * self.shown.T
         starts = starts + np.median(self.start - starts)
         ends = ends + np.median(self.end - ends)
         before, behind = _margin(self.start - starts), _margin(self.end - ends)
-        if max(before, behind) > _MAX_MARGIN:
+        if min(before, behind) > _MAX_MARGIN:
             return None
-        first = np.floor((starts - before) / self.frame_seconds).astype(int)
-        last = np.ceil((ends + behind) / self.frame_seconds).astype(int)
-        return first, last
+        starts, ends = starts - before, ends + behind
+        if before > _MAX_MARGIN:  # the caption before tells where it may start
+            starts = np.concatenate([[-np.inf], ends[:-1]])
+        elif behind > _MAX_MARGIN:
+            ends = np.concatenate([starts[1:], [np.inf]])
+        return starts, ends
 
 
 def _margin(errors: np.ndarray) -> float:

@@ -30,7 +30,7 @@ class FarCue:
 
 
 def find_far_cues(alignment: Alignment, cues: Sequence[Cue]) -> list[FarCue]:
-    """The captions that are more than `_FAR` from the line through all of them."""
+    """The captions that begin and end more than `_FAR` from the line through all of them."""
     starts = [word.span[0] for word in alignment.words]
     spans: list[Span] = []
     shown, spoken = [], []
@@ -39,19 +39,17 @@ def find_far_cues(alignment: Alignment, cues: Sequence[Cue]) -> list[FarCue]:
         indices = [k for k in range(first, last) if alignment.unspoken[k] is None]
         if indices:
             spans.append((cue.first, cue.last))
-            shown.append((cue.start + cue.end) / 2)
-            begin, end = alignment.words[indices[0]].start, alignment.words[indices[-1]].end
-            spoken.append((begin + end) / 2)
+            shown.append((cue.start, cue.end))
+            spoken.append((alignment.words[indices[0]].start, alignment.words[indices[-1]].end))
     if len(spans) < 3:
         return []
-    x, y = np.array(shown), np.array(spoken)
-    far = np.abs(_residuals(x, y)) > _FAR
+    late = _residuals(np.array(shown), np.array(spoken))
+    far = np.abs(late).min(axis=1) > _FAR  # text without a time may stand below a caption
     if far.mean() > _MAX_FAR:
         return []
-    residuals = _residuals(x, y).tolist()
-    return [FarCue(spans[k], residuals[k]) for k in np.flatnonzero(far)]
+    return [FarCue(spans[k], float(late[k].mean())) for k in np.flatnonzero(far)]
 
 
-def _residuals(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    line = fit_line(x, y)
-    return y - line.slope * x - line.offset
+def _residuals(shown: np.ndarray, spoken: np.ndarray) -> np.ndarray:
+    line = fit_line(shown, spoken)
+    return spoken - line.slope * shown - line.offset
