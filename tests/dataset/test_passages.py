@@ -34,8 +34,12 @@ def source(recordings, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def result(source, aligner_folder, tokenizer_folder, tmp_path_factory):
-    config = BuildConfig(str(aligner_folder), str(tokenizer_folder), 420)
+def config(aligner_folder, tokenizer_folder):
+    return BuildConfig(str(aligner_folder), str(tokenizer_folder), 420)
+
+
+@pytest.fixture(scope="module")
+def result(source, config, tmp_path_factory):
     return build(source, tmp_path_factory.mktemp("built") / "out", config)
 
 
@@ -65,7 +69,7 @@ def test_clips_hold_the_text_of_their_passage(source, result):
         assert clip["text"] in whole[first:last]
 
 
-def test_passages_are_corrected_by_ear(source, result, tmp_path, capsys):
+def test_passages_are_corrected_by_ear(source, result, config, tmp_path, capsys):
     book, out = tmp_path / "book", tmp_path / "out"
     shutil.copytree(source, book)
     shutil.copytree(result.folder, out)
@@ -80,7 +84,7 @@ def test_passages_are_corrected_by_ear(source, result, tmp_path, capsys):
     shown = session.view(clips[rejected])
     session.decide(clips[rejected], "reject", "", (shown["start"], shown["end"]), "wrong text")
 
-    built = build(book, out, result.plan.config)
+    built = build(book, out, config)
     assert "not applied" not in capsys.readouterr().err
     assert built.report["checked"]["stale"] == 0
     assert (built.report["checked"]["corrected"], built.report["checked"]["rejected"]) == (1, 1)
