@@ -34,7 +34,8 @@ from bench_wild import BUNDLED, LAG, run
 from khmer_aligned import aligners, audio
 from khmer_aligned.aligners.base import Aligner
 from khmer_aligned.alignment import viterbi
-from khmer_aligned.alignment.passages import TextIndex, find_passage, index_text
+from khmer_aligned.alignment.passages import find_passage
+from khmer_aligned.alignment.text_index import TextIndex, index_text
 from khmer_aligned.alignment.thresholds import Thresholds
 from khmer_aligned.clips.labels import LabelCounter
 from khmer_aligned.clips.make import MakeClips

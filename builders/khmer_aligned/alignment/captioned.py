@@ -67,10 +67,11 @@ def keep_to_captions(
 ) -> BestPath:
     """The best path within the bounds that captions give to a path without bounds; that path where
     they leave no gap, are too few, or are too inexact."""
-    free, unbound = path, frozenset[int]()
+    free, seconds = path, frame_seconds(aligner)
+    unbound: set[int] = set()
     for _ in range(_ROUNDS):
-        captions = _Captions.on(path, cues, frame_seconds(aligner))
-        bounds = captions.find_bounds(len(frames.greedy), unbound)
+        captions = _Captions.on(path, cues, seconds)
+        bounds = captions.find_bounds(len(frames.greedy), seconds, unbound)
         if bounds == path.bounds:
             break
         harmed = find_overfull(free.target, bounds, frames.star)
@@ -91,101 +92,96 @@ def keep_to_captions(
 class _Captions:
     """The captions that have tokens in a path, in order of their text.
 
-    first, last: the words [first, last) of each, int (n,); start, end: seconds in which the path
-    has them; shown: seconds in which they are shown, (n, 2)
+    words: the words [first, last) of each, int (n, 2); characters: where these begin in the raw
+    text, (n,); spoken, shown: seconds in which the path has them and in which they are shown, both
+    (n, 2)
     """
 
     path: BestPath
-    first: np.ndarray
-    last: np.ndarray
-    start: np.ndarray
-    end: np.ndarray
+    words: np.ndarray
+    characters: np.ndarray
+    spoken: np.ndarray
     shown: np.ndarray
-    frame_seconds: float
 
     @classmethod
     def on(cls, path: BestPath, cues: Sequence[Cue], frame_seconds: float) -> _Captions:
         """The captions of a path."""
         target, spans = path.target, path.spans
-        starts = [word.span[0] for word in target.transcript.words]
-        rows: list[tuple[float, ...]] = []
+        begins = [word.span[0] for word in target.transcript.words]
+        words: list[tuple[int, int]] = []
+        frames: list[tuple[int, int]] = []
+        shown: list[tuple[float, float]] = []
         for cue in cues:
-            first, last = bisect_left(starts, cue.first), bisect_left(starts, cue.last)
+            first, last = bisect_left(begins, cue.first), bisect_left(begins, cue.last)
             spelled = [k for k in range(first, last) if target.words[k].ids]
             if spelled:
-                start = spans.start[target.ranges[spelled[0]][0]] * frame_seconds
-                end = spans.end[target.ranges[spelled[-1]][1] - 1] * frame_seconds
-                rows.append((first, last, start, end, cue.start, cue.end))
-        columns = np.array(rows).reshape(-1, 6).T
-        first, last = columns[:2].astype(int)
-        return cls(path, first, last, columns[2], columns[3], columns[4:].T, frame_seconds)
-
-    def within(self, bounds: Sequence[Bound], numbers: Collection[int]) -> frozenset[int]:
-        """The captions in some of the bounds, by the first of their words."""
-        words = self.path.target.transcript.words
-        return frozenset(
-            first
-            for first in self.first.tolist()
-            if bound_index(bounds, words[first].span[0]) in numbers
+                lo, hi = target.ranges[spelled[0]][0], target.ranges[spelled[-1]][1]
+                words.append((first, last))
+                frames.append((int(spans.start[lo]), int(spans.end[hi - 1])))
+                shown.append((cue.start, cue.end))
+        return cls(
+            path,
+            np.array(words, int).reshape(-1, 2),
+            np.array([begins[first] for first, _ in words], int),
+            np.array(frames, float).reshape(-1, 2) * frame_seconds,
+            np.array(shown, float).reshape(-1, 2),
         )
 
-    def find_bounds(self, frames: int, unbound: Collection[int]) -> tuple[Bound, ...]:
+    def within(self, bounds: Sequence[Bound], numbers: Collection[int]) -> set[int]:
+        """The captions in some of the bounds, by their first characters."""
+        return {k for k in self.characters.tolist() if bound_index(bounds, k) in numbers}
+
+    def find_bounds(
+        self, frames: int, frame_seconds: float, unbound: Collection[int]
+    ) -> tuple[Bound, ...]:
         """The bounds that captions with gaps between them give, in order.
 
-        unbound: captions whose times are wrong, which reach from the one before to the next
+        unbound: captions whose times are wrong, by their first characters; they reach from the
+        caption before to the next one
         """
-        windows = self._find_windows() if len(self.first) >= _FEWEST else None
+        windows = self._find_windows() if len(self.words) >= _FEWEST else None
         if windows is None:
             return ()
-        starts, ends = (
-            np.clip(side / self.frame_seconds, 0, frames).round().astype(int) for side in windows
-        )
-        target = self.path.target
-        spelled = [k for k, word in enumerate(target.words) if word.ids]
-        if spelled[0] < self.first[0]:
+        starts, ends = np.clip(windows / frame_seconds, 0, frames).round().astype(int).T
+        spelled = [k for k, word in enumerate(self.path.target.words) if word.ids]
+        if spelled[0] < self.words[0, 0]:
             starts[0] = 0
-        if spelled[-1] >= self.last[-1]:
+        if spelled[-1] >= self.words[-1, 1]:
             ends[-1] = frames
-        bound = np.array([first not in unbound for first in self.first.tolist()])
+        bound = np.array([k not in unbound for k in self.characters.tolist()])
         for k in np.flatnonzero(~bound):
             starts[k] = max(ends[:k][bound[:k]], default=0)
             ends[k] = min(starts[k + 1 :][bound[k + 1 :]], default=frames)
-        begins = [0]  # the captions that begin a bound
-        for k in range(1, len(starts)):
-            uncaptioned = bisect_left(spelled, self.first[k]) - bisect_left(
-                spelled, self.last[k - 1]
+        before = np.maximum.accumulate(ends)[:-1]
+        behind = np.minimum.accumulate(starts[::-1])[::-1][1:]
+        last, following = np.searchsorted(spelled, [self.words[:-1, 1], self.words[1:, 0]])
+        begins = [0, *(1 + np.flatnonzero((before <= behind) & (following <= last))).tolist()]
+        bounds = tuple(
+            Bound(
+                int(self.characters[first]) if first else 0,
+                int(starts[first:end].min()),
+                int(ends[first:end].max()),
             )
-            if ends[:k].max() <= starts[k:].min() and uncaptioned <= 0:
-                begins.append(k)
-        bounds = []
-        for k, following in pairwise([*begins, len(starts)]):
-            character = target.transcript.words[self.first[k]].span[0] if k else 0
-            start, end = int(starts[k:following].min()), int(ends[k:following].max())
-            bounds.append(Bound(character, start, end))
-        return () if bounds == [Bound(0, 0, frames)] else tuple(bounds)
+            for first, end in pairwise([*begins, len(starts)])
+        )
+        return () if bounds == (Bound(0, 0, frames),) else bounds
 
-    def _find_windows(self) -> tuple[np.ndarray, np.ndarray] | None:
-        """The seconds (n,) from which and to which each caption's words are looked for; None where
-        the captions' times are too inexact."""
-        slope = fit_line(self.shown, np.stack([self.start, self.end], axis=1)).slope
+    def _find_windows(self) -> np.ndarray | None:
+        """The seconds from which and to which each caption's words are looked for, (n, 2); None
+        where the captions' times are too inexact."""
+        windows = fit_line(self.shown, self.spoken).slope * self.shown
         # Captions come with their words, but stay until they can be read: each side has its offset.
-        starts, ends = slope * self.shown.T
-        starts = starts + np.median(self.start - starts)
-        ends = ends + np.median(self.end - ends)
-        before, behind = _margin(self.start - starts), _margin(self.end - ends)
+        windows = windows + np.median(self.spoken - windows, axis=0)
+        errors = np.median(np.abs(self.spoken - windows), axis=0)
+        before, behind = np.maximum(_MIN_MARGIN, _DEVIATIONS * _SIGMA * errors)
         if min(before, behind) > _MAX_MARGIN:
             return None
-        starts, ends = starts - before, ends + behind
+        starts, ends = (windows + np.array([-before, behind])).T
         if before > _MAX_MARGIN:  # the caption before tells where it may start
-            starts = np.concatenate([[-np.inf], ends[:-1]])
+            starts = np.append(-np.inf, ends[:-1])
         elif behind > _MAX_MARGIN:
-            ends = np.concatenate([starts[1:], [np.inf]])
-        return starts, ends
-
-
-def _margin(errors: np.ndarray) -> float:
-    """Seconds by which words may be outside their captions, given how far (n,) others are."""
-    return max(_MIN_MARGIN, _DEVIATIONS * _SIGMA * float(np.median(np.abs(errors))))
+            ends = np.append(starts[1:], np.inf)
+        return np.stack([starts, ends], axis=1)
 
 
 def _find_harmed(free: BestPath, bounded: BestPath, frames: Frames) -> set[int]:

@@ -20,7 +20,8 @@ from khmer_aligned import aligners
 from khmer_aligned.aligners.base import Aligner
 from khmer_aligned.alignment import viterbi
 from khmer_aligned.alignment.align import why_unusable
-from khmer_aligned.alignment.passages import Passage, find_passage, index_text
+from khmer_aligned.alignment.passages import Passage, find_passage
+from khmer_aligned.alignment.text_index import index_text
 from khmer_aligned.clips.make import load_waveform
 from khmer_aligned.console import note
 from khmer_aligned.dataset.config import BuildConfig
