@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from khmer_aligned.alignment import viterbi
-from khmer_aligned.alignment.passages import find_passage, index_text, make_index
+from khmer_aligned.alignment.passages import find_passage
+from khmer_aligned.alignment.text_index import index_text, make_index
 
 TOKENS, PHRASE = 12_000, 40  # of a text, about a quarter of an hour; of a phrase
 LETTERS = 20

@@ -86,4 +86,8 @@ def test_the_most_tokens_in_order_are_put_back(fits, expected):
 
 
 def test_neighbours_are_grouped():
-    assert _runs([1, 2, 5, 7, 8, 9]) == [[1, 2], [5], [7, 8, 9]]
+    assert _runs([1, 2, 5, 7, 8, 9], lambda k: -1) == [[1, 2], [5], [7, 8, 9]]
+
+
+def test_neighbours_in_two_bounds_are_apart():
+    assert _runs([1, 2, 3, 4], lambda k: int(k > 2)) == [[1, 2], [3, 4]]

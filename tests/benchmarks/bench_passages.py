@@ -7,13 +7,18 @@ text are made of read sentences: in any order, two that overlap, one that leaves
 begins and ends with speech that is not in the text, one that says its first lines twice. Two more
 are not in the text: other sentences of the same voice, and another voice. Each is compared with the
 same audio and its right text.
+
+With `--index CHARACTERS`, instead: what it costs to index a text of that length, made of the same
+sentences, and to find a passage of a minute in it.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import resource
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
@@ -29,7 +34,8 @@ from bench_wild import BUNDLED, LAG, run
 from khmer_aligned import aligners, audio
 from khmer_aligned.aligners.base import Aligner
 from khmer_aligned.alignment import viterbi
-from khmer_aligned.alignment.passages import TextIndex, find_passage, index_text
+from khmer_aligned.alignment.passages import find_passage
+from khmer_aligned.alignment.text_index import TextIndex, index_text
 from khmer_aligned.alignment.thresholds import Thresholds
 from khmer_aligned.clips.labels import LabelCounter
 from khmer_aligned.clips.make import MakeClips
@@ -110,18 +116,47 @@ def try_one(
     print(f"{row} | {ends} | {lost:.1%} of {len(right)} | {wrong:.1%} |", flush=True)
 
 
+def measure_index(lines: list[str], characters: int, model: Aligner) -> None:
+    """Print processor seconds and memory; the sentences come in other words' places when they come
+    again, so that no passage is in the text twice."""
+    random = np.random.default_rng(0)
+    words = " ".join(lines).split()
+    text = "\n".join(lines) + "\n"
+    while len(text) < characters:
+        random.shuffle(words)
+        text += "\n".join(
+            "".join(words[k : k + 12]) for k in range(0, len(words), 12)
+        ) + "\n"  # fmt: skip
+    before, started = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
+    index = index_text(text[:characters], model)
+    seconds = time.process_time() - started
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    middle = len(index.tokens) // 2
+    started = time.process_time()
+    passage = find_passage(index.tokens[middle : middle + 800], index)
+    print(
+        f"{characters:,} characters, {len(index.tokens):,} tokens: {seconds:.0f} s of one core, "
+        f"{(most - before) / 1024:.0f} MB more, {most / 1024:.0f} MB in all; a passage of a minute "
+        f"in {time.process_time() - started:.2f} s: {passage}"
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("model", metavar="MODEL")
     parser.add_argument("data", metavar="DATA", type=Path)
     parser.add_argument("--tokenizer", default=str(BUNDLED), help="of Whisper, for the clips")
     parser.add_argument("--noise", type=float, help="decibels of speech over noise")
+    parser.add_argument("--index", type=int, help="characters of a text to index")
     options = parser.parse_args()
     folder = options.data / "keosaly"
     with (folder / "metadata.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     lines = [row["transcription"].replace(" ", "") for row in rows[:SENTENCES]]
     model = aligners.load(options.model)
+    if options.index:
+        measure_index([row["transcription"] for row in rows], options.index, model)
+        return
     book = make_book(lines, model)
     make_clips = MakeClips(
         "", options.tokenizer, MAX_CLIP_LABELS, LAG, Thresholds(),

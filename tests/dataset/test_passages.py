@@ -10,6 +10,9 @@ from datasets import Audio, load_dataset
 from khmer_aligned import audio
 from khmer_aligned.dataset.build import build
 from khmer_aligned.dataset.config import BuildConfig
+from khmer_aligned.dataset.verify import read_report
+from khmer_aligned.recordings.corrections import CLIP
+from khmer_aligned.review.serve import ReviewSettings, open_session
 from khmer_aligned.schema import SAMPLE_RATE, Problem
 
 pytestmark = pytest.mark.slow
@@ -31,8 +34,12 @@ def source(recordings, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def result(source, aligner_folder, tokenizer_folder, tmp_path_factory):
-    config = BuildConfig(str(aligner_folder), str(tokenizer_folder), 420)
+def config(aligner_folder, tokenizer_folder):
+    return BuildConfig(str(aligner_folder), str(tokenizer_folder), 420)
+
+
+@pytest.fixture(scope="module")
+def result(source, config, tmp_path_factory):
     return build(source, tmp_path_factory.mktemp("built") / "out", config)
 
 
@@ -60,6 +67,38 @@ def test_clips_hold_the_text_of_their_passage(source, result):
     for clip in clips:
         first, last = passages[clip["recording"]]
         assert clip["text"] in whole[first:last]
+
+
+def test_passages_are_corrected_by_ear(source, result, config, tmp_path, capsys):
+    book, out = tmp_path / "book", tmp_path / "out"
+    shutil.copytree(source, book)
+    shutil.copytree(result.folder, out)
+    settings = ReviewSettings(source=str(book), who="sokha")
+    session, _ = open_session(out, read_report(out), settings)
+    clips = {item.key: k for k, item in enumerate(session.items) if item.kind == CLIP}
+    assert {item.recording for item in session.items} == {"0", "1", "2", "3", "4"}
+    corrected, rejected = next(k for k in clips if k < "1"), next(k for k in clips if k > "2")
+    shown = session.view(clips[corrected])
+    text = shown["text"].replace(" ", "", 1) + " ណា៎"
+    session.decide(clips[corrected], "accept", text, (shown["start"], shown["end"]))
+    shown = session.view(clips[rejected])
+    session.decide(clips[rejected], "reject", "", (shown["start"], shown["end"]), "wrong text")
+
+    built = build(book, out, config)
+    assert "not applied" not in capsys.readouterr().err
+    assert built.report["checked"]["stale"] == 0
+    assert (built.report["checked"]["corrected"], built.report["checked"]["rejected"]) == (1, 1)
+    assert built.report["texts"] == result.report["texts"]
+    rows = load_dataset(str(out)).cast_column("audio", Audio(decode=False))
+    texts = [row["text"] for split in rows.values() for row in split]
+    assert sum(written.endswith("ណា៎") for written in texts) == 1
+    lines = [json.loads(line) for line in (out / "rejected.jsonl").open()]
+    (by_ear,) = [row for row in lines if row["reason"] == "rejected by ear: wrong text"]
+    assert by_ear["recording"] == rejected[:-6]
+    # A review of what was built finds the corrected stretch where it was.
+    session, _ = open_session(out, read_report(out), settings)
+    states = [session.view(k)["state"] for k in range(len(session.items))]
+    assert (states.count("accept"), states.count("reject")) == (1, 1)
 
 
 def test_what_is_of_no_recording_and_who_speaks_no_passage_is_rejected(result):

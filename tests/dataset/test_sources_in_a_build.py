@@ -2,12 +2,14 @@
 
 import errno
 import json
+import platform
 import re
 import shutil
 import socket
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import soundfile as sf
 from click.testing import CliRunner
@@ -50,12 +52,48 @@ def splits_of(folder: Path) -> dict[str, set[str | None]]:
     }
 
 
+PRIVATE = ("alices-laptop", "alice", "nobody-at-home", "secret")
+
+
+@pytest.fixture
+def alice(tmp_path, monkeypatch):
+    """The home of a user whose names are looked for in what is published."""
+    home = tmp_path / "nobody-at-home"
+    home.mkdir()
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(home))
+    for name in ("USER", "LOGNAME", "USERNAME"):
+        monkeypatch.setenv(name, "alice")
+    for module, name in ((socket, "gethostname"), (socket, "getfqdn"), (platform, "node")):
+        monkeypatch.setattr(module, name, lambda: "alices-laptop")
+    return home
+
+
+def assert_names_nobody(out: Path, home: Path) -> None:
+    """No byte of what is published names the machine, the user or a folder of theirs.
+
+    Names of five letters may stand in compressed audio by chance: those files are read as the
+    columns that they hold.
+    """
+    published = published_files(out)
+    assert {"README.md", "build.json", "eval.yaml", "rejected.jsonl"} < set(published)
+    assert any(name.endswith(".parquet") for name in published)
+    for name, path in published.items():
+        data = path.read_bytes()
+        if path.suffix == ".parquet":
+            table = pq.read_table(path)
+            audio = table["audio"].combine_chunks()
+            text = table.drop_columns("audio").to_pylist(), table.schema.metadata
+            data = repr((text, audio.field("path").to_pylist())).encode()
+            assert str(home).encode() not in path.read_bytes(), name
+        for private in (*PRIVATE, str(home.parent), str(Path(__file__).parents[2])):
+            assert private.encode() not in data, f"{private} in {name}"
+
+
 def test_nothing_outside_is_read_and_nothing_published_names_this_machine(
-    recordings, config, tmp_path
+    recordings, config, tmp_path, alice
 ):
-    # A short name may stand in the bytes of compressed audio by chance.
-    host = socket.gethostname() if len(socket.gethostname()) > 5 else "nobody-at-home"
-    source = tmp_path / "nobody-at-home" / "source"
+    source = alice / "source"
     copy(recordings, "farm", source / "s1" / "001")
     copy(recordings, "market", source / "s2" / "001")
     text = (recordings / "farm.txt").read_text(encoding="utf-8")
@@ -69,19 +107,44 @@ def test_nothing_outside_is_read_and_nothing_published_names_this_machine(
     result = build(source, tmp_path / "out", config)
     assert result.report["recordings"] == {"in": 5, "unread": 3}
     assert "3 of 5 recordings could not be read" in result.summary()
-    lines = [json.loads(line) for line in (tmp_path / "out" / "rejected.jsonl").open()]
-    reasons = {row["recording"]: row["reason"] for row in lines if row["start"] is None}
-    assert reasons == {
+    assert reasons_of(tmp_path / "out") == {
         "link": "the audio or the transcript lies outside the folder",
         "concat": "the audio cannot be read",
         "broken": "the audio cannot be read",
     }
-    published = published_files(tmp_path / "out")
-    assert {"README.md", "build.json", "rejected.jsonl"} < set(published)
-    for name, path in published.items():
-        data = path.read_bytes()
-        for private in (str(tmp_path), "nobody-at-home", str(Path.home()), "secret", host):
-            assert private.encode() not in data, f"{private} in {name}"
+    assert_names_nobody(tmp_path / "out", alice)
+
+
+def test_a_table_whose_rows_name_files_elsewhere_publishes_no_name(
+    recordings, config, tmp_path, alice
+):
+    source = alice / "source"
+    copy(recordings, "farm", source / "farm")
+    copy(recordings, "market", alice / "secret")
+    text = (recordings / "farm.txt").read_text(encoding="utf-8").replace("\n", " ")
+    rows = [
+        {"file_name": str(source / "farm.ogg"), "text": text},
+        {"file_name": str(alice / "secret.ogg"), "text": text},
+        {"file_name": "../secret.ogg", "text": text},
+        {"file_name": str(alice / "missing.ogg"), "text": text},
+        {"file_name": "farm2.ogg", "text_file": str(alice / "secret.txt")},
+        {"file_name": "farm3.ogg", "text_file": str(source / "missing.txt")},
+    ]
+    for name in ("farm2", "farm3"):
+        shutil.copy(recordings / "farm.ogg", source / f"{name}.ogg")
+    lines = "".join(json.dumps(row) + "\n" for row in rows)
+    (source / "metadata.jsonl").write_text(lines, encoding="utf-8")
+    result = build(source, tmp_path / "out", config)
+    assert result.clips > 0
+    reasons = list(reasons_of(tmp_path / "out").values())
+    assert reasons.count("the audio or the transcript lies outside the folder") == 4
+    assert_names_nobody(tmp_path / "out", alice)
+
+
+def reasons_of(out: Path) -> dict[str, str]:
+    """Why recordings were rejected whole, by their names."""
+    lines = [json.loads(line) for line in (out / "rejected.jsonl").open()]
+    return {row["id"]: row["reason"] for row in lines if row["start"] is None}
 
 
 @pytest.mark.parametrize("column", ["speaker_id", "client_id", "folders"])

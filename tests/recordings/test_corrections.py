@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -94,6 +95,31 @@ def test_a_recording_that_cannot_be_used_takes_no_correction():
     corrected, _ = correct(broken, [decide(FIRST, "ក")])
     assert (corrected.text, corrected.corrections) == (TEXT, ())
     assert corrected.stale
+
+
+def test_a_passage_is_corrected_by_the_characters_of_the_whole_text():
+    passage = recording(text=TEXT[4:10], text_file=Path("book.txt"), text_start=4)
+    corrected, text = correct(passage, [decide(SECOND, "ពីររយ ")])
+    assert corrected.text == "ពីររយ បី"
+    (correction,) = corrected.corrections
+    assert corrected.text[correction.first : correction.last] == "ពីររយ "
+    assert text.locate(0, 6) == SECOND
+    assert text.locate(6, 8) == (8, 10)
+    assert corrected.stale == ()
+
+
+def test_a_correction_outside_the_passage_does_not_apply():
+    passage = recording(text=TEXT[4:10], text_file=Path("book.txt"), text_start=4)
+    for span in (FIRST, LAST):
+        corrected, _ = correct(passage, [decide(span, "ក")])
+        assert (corrected.text, corrected.corrections) == (TEXT[4:10], ())
+        (line,) = corrected.stale
+        assert line.endswith("outside the passage that the recording speaks")
+
+
+def test_a_passage_that_is_not_yet_found_waits_for_its_corrections():
+    sought = recording(text="", text_file=Path("book.txt"))
+    assert correct(sought, [decide(FIRST, "ក")]).recording == sought
 
 
 def test_captions_move_with_the_text():

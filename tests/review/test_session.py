@@ -48,7 +48,9 @@ def rows_of(out: Path) -> dict[str, dict]:
 
 def test_every_clip_and_rejection_is_located_in_the_text(small_build, small_source):
     items = read_items(small_build)
-    source = Source(replace(read_origin(small_build), source=str(small_source)))
+    source = Source(
+        replace(read_origin(small_build), source=str(small_source)), read_report(small_build)
+    )
     by_recording = {}
     for item in source.locate(items):
         by_recording.setdefault(item.recording_id, []).append(item)

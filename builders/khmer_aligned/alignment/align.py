@@ -10,23 +10,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from khmer_aligned.aligners.base import Aligner, frame_seconds
 from khmer_aligned.alignment import viterbi
+from khmer_aligned.alignment.acoustics import Acoustics
+from khmer_aligned.alignment.captioned import keep_to_captions
 from khmer_aligned.alignment.energy import Energy, measure_energy
 from khmer_aligned.alignment.lag import Edges, Lag, path_edges
 from khmer_aligned.alignment.optional import drop_optional
+from khmer_aligned.alignment.phrases import Frames
 from khmer_aligned.alignment.readings import BestPath, find_best_path
 from khmer_aligned.alignment.target import Target, make_target, span_index
 from khmer_aligned.alignment.thresholds import DEFAULT, Thresholds
 from khmer_aligned.alignment.unspoken import Fit, Unspoken, drop_unspoken
 from khmer_aligned.audio import find_peak
 from khmer_aligned.errors import Failed, UserError
-from khmer_aligned.schema import SAMPLE_RATE, Problem
-from khmer_aligned.speech import speech_seconds
+from khmer_aligned.schema import SAMPLE_RATE, Cue, Problem
 from khmer_aligned.text import Span, Transcript
 
 _MIN_SECONDS = 0.1
@@ -43,42 +45,6 @@ class Timed:
     end: float
     score: float
     span: Span
-
-
-@dataclass(frozen=True, slots=True)
-class Acoustics:
-    """What the aligner and the level of the audio say of a recording, whatever its transcript."""
-
-    aligner: str  # its name, weights included
-    greedy: np.ndarray  # int32 (T,), the most probable token of each frame
-    blank: int
-    frame_seconds: float
-    lag: float  # seconds that were subtracted from every time
-    energy: Energy
-    duration: float  # seconds
-    waveform: np.ndarray = field(repr=False)  # (n,)
-
-    def speech_seconds(self, start: float, end: float) -> float:
-        """Seconds between two times in which somebody speaks, whatever the transcript holds."""
-        lo, hi = round(start * SAMPLE_RATE), round(end * SAMPLE_RATE)
-        return speech_seconds(self.waveform[lo:hi])
-
-    def greedy_tokens(self, start: float, end: float) -> list[int]:
-        """The greedy tokens between two times: repeats merged, no blanks."""
-        lo = max(0, round((start + self.lag) / self.frame_seconds))
-        hi = max(lo, round((end + self.lag) / self.frame_seconds))
-        return viterbi.collapse(self.greedy[lo:hi], self.blank).tolist()
-
-    def next_speech(self, time: float, latest: float) -> float:
-        """When the second greedy token after a time starts; one may be an error. `latest`, if it
-        does not start before."""
-        lo, hi = (
-            min(max(1, round((moment + self.lag) / self.frame_seconds)), len(self.greedy))
-            for moment in (time, latest)
-        )
-        changed = self.greedy[lo:hi] != self.greedy[lo - 1 : hi - 1]
-        starts = np.flatnonzero(changed & (self.greedy[lo:hi] != self.blank))
-        return time + float(starts[1]) * self.frame_seconds if len(starts) > 1 else latest
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,14 +99,15 @@ def align(
     *,
     lag: float,
     thresholds: Thresholds = DEFAULT,
+    cues: Sequence[Sequence[Cue]] | None = None,
 ) -> list[Alignment | Failed]:
     """Align each waveform (n,) at 16 kHz with its transcript.
 
-    lag: seconds that the aligner's tokens come late. One that cannot be aligned gives `Failed`, so
-    that it costs none of the others.
+    lag: seconds that the aligner's tokens come late; cues: of each transcript, the rough times of
+    its parts. One that cannot be aligned gives `Failed`, so that it costs none of the others.
     """
     given = Lag(lag, "given")
-    located = locate(waveforms, transcripts, aligner, thresholds)
+    located = locate(waveforms, transcripts, aligner, thresholds, cues)
     return [item if isinstance(item, Failed) else set_times(item, given) for item in located]
 
 
@@ -149,6 +116,7 @@ def locate(
     transcripts: Sequence[Transcript],
     aligner: Aligner,
     thresholds: Thresholds = DEFAULT,
+    cues: Sequence[Sequence[Cue]] | None = None,
 ) -> list[LocatedTranscript | Failed]:
     """The path of each transcript through its waveform (n,) at 16 kHz, for `set_times`."""
     results: dict[int, LocatedTranscript | Failed] = {}
@@ -164,11 +132,10 @@ def locate(
     emissions = aligner.emissions([waveforms[i] for i in targets])
 
     def locate_one(i: int, emission: np.ndarray) -> LocatedTranscript | Failed:
+        frames = Frames.of(emission, aligner)
         try:
-            target = targets[i]
-            if target.transcript.optional:
-                target = drop_optional(target.transcript, emission, aligner)
-            return _locate_one(waveforms[i], target, emission, aligner, thresholds)
+            path = _find_path(targets[i], cues[i] if cues else (), frames, aligner)
+            return _locate_one(waveforms[i], path, frames, aligner, thresholds)
         except UserError as error:
             return Failed.of(error)
 
@@ -191,21 +158,28 @@ def why_unusable(waveform: np.ndarray) -> Failed | None:
     return None
 
 
+def _find_path(target: Target, cues: Sequence[Cue], frames: Frames, aligner: Aligner) -> BestPath:
+    """The best path of a target, without what is not read aloud of it; raises UserError where none
+    is."""
+    if target.transcript.optional:
+        target = drop_optional(target.transcript, frames.emission, aligner)
+    path = find_best_path(target, frames.emission, aligner)
+    return keep_to_captions(path, cues, frames, aligner) if cues else path
+
+
 def _locate_one(
     waveform: np.ndarray,
-    target: Target,
-    emission: np.ndarray,
+    path: BestPath,
+    frames: Frames,
     aligner: Aligner,
     thresholds: Thresholds,
 ) -> LocatedTranscript:
-    """The path through a waveform (n,), by its emission (T, V); raises UserError where none is."""
-    greedy = emission.argmax(axis=1).astype(np.int32)
-    path = find_best_path(target, emission, aligner)
-    path, unspoken, fit = drop_unspoken(path, emission, greedy, aligner, thresholds)
+    """What was spoken of a transcript in a waveform (n,), given the path of all of it."""
+    path, unspoken, fit = drop_unspoken(path, frames, aligner, thresholds)
     energy = measure_energy(waveform, thresholds)
     acoustics = Acoustics(
         aligner=aligner.name,
-        greedy=greedy,
+        greedy=frames.greedy,
         blank=aligner.blank,
         frame_seconds=frame_seconds(aligner),
         lag=0.0,
@@ -264,12 +238,9 @@ def _set_ends(
     stars: np.ndarray,
     acoustics: Acoustics,
 ) -> list[Timed]:
-    """The words with their ends moved to where the speech falls quiet, or to the next word.
-
-    A word does not take the untranscribed audio behind it. Unspoken words stand together where
-    such audio begins, else in the quiet between their neighbours.
-    """
-    energy, duration = acoustics.energy, acoustics.duration
+    """The words with their ends moved to where the speech falls quiet, and unspoken words placed
+    between their neighbours."""
+    duration = acoustics.duration
     next_starts = [*(word.start for word in words[1:]), duration]  # of spoken words
     for k in reversed(range(len(words) - 1)):
         if unspoken[k + 1]:
@@ -280,14 +251,25 @@ def _set_ends(
         star = float(stars[k, 0]) if k < len(stars) else duration
         if phrase:
             last_end = moved[-1].end if moved else 0.0
-            moment = star if star < next_start else energy.quietest_moment(last_end, next_start)
-            moment = min(max(last_end, moment), next_start)
+            moment = _unspoken_moment(last_end, next_start, star, acoustics.energy)
             moved.append(replace(word, start=moment, end=moment))
         else:
-            latest = min(next_start, word.end + _MAX_WIDENING, star)
-            latest = acoustics.next_speech(word.end, latest)
-            end = word.end
-            if latest > word.end:
-                end = energy.word_end(word.start, word.end, latest, next_start)
-            moved.append(replace(word, end=end))
+            moved.append(replace(word, end=_spoken_end(word, next_start, star, acoustics)))
     return moved
+
+
+def _spoken_end(word: Timed, next_start: float, star: float, acoustics: Acoustics) -> float:
+    """Where the speech falls quiet behind a word: before the next word, other speech, and the
+    untranscribed audio that begins at `star`."""
+    latest = min(next_start, word.end + _MAX_WIDENING, star)
+    latest = acoustics.next_speech(word.end, latest)
+    if latest <= word.end:
+        return word.end
+    return acoustics.energy.word_end(word.start, word.end, latest, next_start)
+
+
+def _unspoken_moment(last_end: float, next_start: float, star: float, energy: Energy) -> float:
+    """When an unspoken word would have been: where untranscribed audio begins between its
+    neighbours, else in the quiet there."""
+    moment = star if star < next_start else energy.quietest_moment(last_end, next_start)
+    return min(max(last_end, moment), next_start)

@@ -45,9 +45,9 @@ def align_file(
     Raises UserError for a file that cannot be read or aligned.
     """
     waveform = audio.load(Path(recording), name=str(recording))
-    text = Transcript.from_text(read_transcript(Path(transcript)).text)
+    text, cues = read_transcript(Path(transcript))
     model = aligners.load(aligner)
-    (located,) = locate([waveform], [text], model, thresholds)
+    (located,) = locate([waveform], [Transcript.from_text(text)], model, thresholds, [cues])
     if isinstance(located, Failed):
         raise UserError(f"{recording} with {transcript}: {located.reason}")
     return set_times(located, _choose_lag(lag, model.name, located.edges))

@@ -9,19 +9,15 @@ Zhang et al., 2000), and like these it bears a third of the tokens being wrong.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 
-from khmer_aligned.aligners.base import Aligner
-from khmer_aligned.text import Break, Span, Transcript
+from khmer_aligned.alignment.text_index import TextIndex, encode_runs
+from khmer_aligned.text import Span
 
-_SEED = 5  # tokens of a seed
-_LONG_TEXT, _LONG_SEED = 1 << 18, 6  # tokens of a text in which shorter seeds are everywhere
 _MAX_PLACES = 500  # of a seed in the text; one that is in more tells nothing
 _LOOKBACK = 3_000  # seeds to which a seed may be chained
 _MAX_GAP = 2_000  # tokens of text between two of them: two minutes that were left out
@@ -35,7 +31,6 @@ _DROP = 12  # wrong tokens more than right ones, over which an end is passed
 _MIN_LOOSE = 6  # greedy tokens before or behind the passage from which its end is in doubt
 _MAX_MARGIN = 60  # tokens of text that are added at a doubtful end: four seconds
 _PHRASE = 120  # characters within which an end moves to the end of its phrase
-_PIECE = 4_000  # characters of text that are read at once
 # Over half an hour of text, recordings of 3 to 350 s that are in it: score 46 and 2.4 times the
 # second at least; in noise of 10 dB 49 and 3.2 times, from 10 s on. Others of the same voice: up to
 # 146, but 1.7 times and 27 more at most; of another voice: up to 12.
@@ -47,26 +42,6 @@ _MIN_RATIO_OF_PARTS, _MIN_DIFFERENCE = 1.3, 100.0
 _COSTS = np.minimum(_SKEW_COST * np.arange(1 << 16), _MAX_SKEW_COST) + 0.5 * np.log2(
     1 + np.arange(1 << 16)
 )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class TextIndex:
-    """The tokens of a text, and where each run of them occurs.
-
-    raw: the text; tokens: int64 (m,); spans: int64 (m, 2), their characters in the raw text;
-    phrases: int64, the characters at which phrases begin, and the text's end
-    codes: int64, the runs of `size` tokens as numbers, sorted; places: where each of them begins
-    ids: int64, sorted, the tokens that occur: the digits of a code
-    """
-
-    raw: str
-    tokens: np.ndarray
-    spans: np.ndarray
-    phrases: np.ndarray
-    size: int
-    ids: np.ndarray
-    codes: np.ndarray
-    places: np.ndarray
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,64 +73,6 @@ class Passage:
         return {k: round(v, 1) for k, v in asdict(self).items() if k != "span"}
 
 
-@lru_cache(maxsize=4)
-def index_text(raw: str, aligner: Aligner) -> TextIndex:
-    """The tokens of a text for `find_passage`, kept: 60,000 characters take about a second."""
-    tokens: list[int] = []
-    spans: list[Span] = []
-    phrases = [0]
-    for start, piece in _pieces(raw):
-        for word in Transcript.from_text(piece).words:
-            spelled = aligner.tokens(word)
-            tokens += spelled.ids
-            spans += [(start + first, start + last) for first, last in spelled.spans]
-            if word.break_after >= Break.SPACE:
-                phrases.append(start + word.slot[1])
-    return make_index(
-        raw,
-        np.array(tokens, np.int64),
-        np.array(spans, np.int64).reshape(-1, 2),
-        np.unique([*phrases, len(raw)]),
-    )
-
-
-def make_index(raw: str, tokens: np.ndarray, spans: np.ndarray, phrases: np.ndarray) -> TextIndex:
-    """The index of a text by its tokens (m,), int64, and the rest as in `TextIndex`."""
-    ids = np.unique(tokens)
-    size = _SEED if len(tokens) < _LONG_TEXT else _LONG_SEED
-    codes = _codes(tokens, ids, size)
-    places = np.argsort(codes, kind="stable")
-    return TextIndex(raw, tokens, spans, phrases, size, ids, codes[places], places)
-
-
-def _pieces(raw: str) -> Iterator[tuple[int, str]]:
-    """The text in pieces that end at a line's end, else at a space, with their places."""
-    start = 0
-    while start < len(raw):
-        end = len(raw)
-        if start + 2 * _PIECE < end:
-            ends = [raw.rfind(mark, start, start + _PIECE) for mark in "\n។ "]
-            end = 1 + next((k for k in ends if k > start), start + _PIECE - 1)
-        yield start, raw[start:end]
-        start = end
-
-
-def _codes(tokens: np.ndarray, ids: np.ndarray, size: int) -> np.ndarray:
-    """Each run of `size` tokens (n,) as a number, (n - size + 1,); -1 for a run with a token that
-    is not among `ids`."""
-    digits = np.searchsorted(ids, tokens)
-    known = digits < len(ids)
-    known[known] = ids[digits[known]] == tokens[known]
-    count = max(0, len(tokens) - size + 1)
-    codes = np.zeros(count, np.int64)
-    whole = np.ones(count, bool)
-    for k in range(size):
-        codes = codes * (len(ids) + 1) + digits[k : k + count]
-        whole &= known[k : k + count]
-    codes[~whole] = -1
-    return codes
-
-
 def find_passage(greedy: np.ndarray, index: TextIndex) -> Passage | None:
     """The passage of an indexed text that a recording speaks; None where there is no seed.
 
@@ -184,7 +101,7 @@ def find_passage(greedy: np.ndarray, index: TextIndex) -> Passage | None:
 def _find_seeds(greedy: np.ndarray, index: TextIndex) -> tuple[np.ndarray, np.ndarray]:
     """Where the greedy tokens and the text have the same run, (h,) each; by the place in the
     text, then in the greedy tokens."""
-    codes = _codes(greedy, index.ids, index.size)
+    codes = encode_runs(greedy, index.ids, index.size)
     lo = np.searchsorted(index.codes, codes, "left")
     counts = np.searchsorted(index.codes, codes, "right") - lo
     counts[(codes < 0) | (counts > _MAX_PLACES)] = 0

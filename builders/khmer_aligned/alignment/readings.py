@@ -13,6 +13,7 @@ import numpy as np
 
 from khmer_aligned.aligners.base import Aligner, frame_seconds
 from khmer_aligned.alignment import viterbi
+from khmer_aligned.alignment.bounds import Bound, align_within
 from khmer_aligned.alignment.target import Target, make_target, span_index, star_id
 from khmer_aligned.errors import UserError
 from khmer_aligned.text import Ambiguity, Span
@@ -30,16 +31,20 @@ class BestPath:
     target: Target
     score: float  # of the path, nats
     spans: viterbi.Spans
+    bounds: tuple[Bound, ...] = ()  # that it is within
 
 
-def find_best_path(target: Target, emission: np.ndarray, aligner: Aligner) -> BestPath:
-    """The best path through an emission (T, V) over all readings of the target's transcript.
+def find_best_path(
+    target: Target, emission: np.ndarray, aligner: Aligner, bounds: tuple[Bound, ...] = ()
+) -> BestPath:
+    """The best path through an emission (T, V) over all readings of the target's transcript, within
+    bounds if there are any.
 
     All ambiguities are chosen at once, each beside the present readings of the others, until none
     changes. A choice is kept only where the score of the whole path rises. Raises UserError where
     the target cannot be aligned.
     """
-    best = _find_path(target, emission, aligner)
+    best = _find_path(target, emission, aligner, bounds)
     for _ in range(_ROUNDS):
         readings = _better_readings(best, emission, aligner)
         if not readings:
@@ -47,7 +52,7 @@ def find_best_path(target: Target, emission: np.ndarray, aligner: Aligner) -> Be
         reread = best.target.transcript.reread(readings)
         try:
             candidate = make_target(reread, aligner, best.target.omitted)
-            path = _find_path(candidate, emission, aligner)
+            path = _find_path(candidate, emission, aligner, bounds)
         except UserError:  # these readings together are too long for the audio
             break
         if path.score <= best.score:
@@ -56,9 +61,11 @@ def find_best_path(target: Target, emission: np.ndarray, aligner: Aligner) -> Be
     return best
 
 
-def _find_path(target: Target, emission: np.ndarray, aligner: Aligner) -> BestPath:
-    path = viterbi.align(emission, target.ids, aligner.blank, star_id(aligner))
-    return BestPath(target, path.score, viterbi.merge(path, target.ids))
+def _find_path(
+    target: Target, emission: np.ndarray, aligner: Aligner, bounds: tuple[Bound, ...]
+) -> BestPath:
+    path = align_within(emission, target, bounds, aligner)
+    return BestPath(target, path.score, viterbi.merge(path, target.ids), bounds)
 
 
 def _better_readings(path: BestPath, emission: np.ndarray, aligner: Aligner) -> dict[Span, int]:

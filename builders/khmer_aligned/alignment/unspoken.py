@@ -9,25 +9,25 @@ the rest is aligned anew.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import NamedTuple
 
 import numpy as np
-from rapidfuzz.distance import Levenshtein
 
 from khmer_aligned.aligners.base import Aligner
 from khmer_aligned.alignment import viterbi
-from khmer_aligned.alignment.misfit import NO_MISFIT, Misfit, measure_misfit
+from khmer_aligned.alignment.bounds import bound_frames, bound_index
+from khmer_aligned.alignment.misfit import NO_MISFIT, Misfit
+from khmer_aligned.alignment.phrases import Comparison, Frames, split_phrases, token_ranges
 from khmer_aligned.alignment.readings import BestPath, find_best_path
 from khmer_aligned.alignment.strays import pull_in_strays
-from khmer_aligned.alignment.target import Target, make_target, star_id
+from khmer_aligned.alignment.target import Target, make_target
 from khmer_aligned.alignment.thresholds import Thresholds
 from khmer_aligned.errors import UserError
-from khmer_aligned.text import Break, Span
+from khmer_aligned.text import Span
 
-_MIN_TOKENS = 15  # a shorter phrase is judged with the next one of its sentence
 _ROUNDS = 3
 
 
@@ -80,26 +80,21 @@ class Spoken(NamedTuple):
 
 
 def drop_unspoken(
-    path: BestPath,
-    emission: np.ndarray,
-    greedy: np.ndarray,
-    aligner: Aligner,
-    thresholds: Thresholds,
+    path: BestPath, frames: Frames, aligner: Aligner, thresholds: Thresholds
 ) -> Spoken:
     """Leave out the unspoken phrases of a transcript, which come back in order.
-
-    emission: float32 (T, V), with its most probable tokens `greedy`, int32 (T,).
 
     Where more than half of the phrases fit badly there is nothing to go by, and none is dropped:
     clips are then judged one by one. Raises UserError where the rest cannot be aligned.
     """
-    path = pull_in_strays(path, emission, aligner)
-    search = _Search(path, emission, greedy, aligner, thresholds)
+    path = pull_in_strays(path, frames.emission, aligner)
+    search = _Search(path, frames, aligner, thresholds)
     for _ in range(_ROUNDS):
         target = search.next_target(path)
         if target is None:
             break
-        path = pull_in_strays(find_best_path(target, emission, aligner), emission, aligner)
+        path = find_best_path(target, frames.emission, aligner, path.bounds)
+        path = pull_in_strays(path, frames.emission, aligner)
     unspoken = tuple(search.unspoken[k] for k in sorted(search.unspoken))
     return Spoken(path, unspoken, search.fit(path))
 
@@ -111,15 +106,6 @@ def misfit_limit(median: float, most: float, thresholds: Thresholds) -> float:
     if median > thresholds.unspoken_misfit:
         return 0.0
     return min(most, max(thresholds.sure_misfit, median + thresholds.misfit_margin))
-
-
-class _Comparison(NamedTuple):
-    """A phrase compared with the greedy tokens of its frames."""
-
-    tokens: int
-    score: float
-    distance: float
-    misfit: Misfit
 
 
 class _Round(NamedTuple):
@@ -156,18 +142,16 @@ class _Search:
     def __init__(
         self,
         path: BestPath,
-        emission: np.ndarray,
-        greedy: np.ndarray,
+        frames: Frames,
         aligner: Aligner,
         thresholds: Thresholds,
     ) -> None:
-        self._phrases = _split_phrases(path.target)
-        self._emission, self._greedy = emission, greedy
-        self._blank, self._star = aligner.blank, star_id(aligner)
+        self._phrases = split_phrases(path.target)
+        self._frames, self._bounds = frames, path.bounds
         self._aligner, self._thresholds = aligner, thresholds
         self._put_back: set[int] = set()  # each once, or it could go in and out for ever
         self.unspoken: dict[int, Unspoken] = {}
-        self._compared: tuple[BestPath, set[int], dict[int, _Comparison]] | None = None
+        self._compared: tuple[BestPath, set[int], dict[int, Comparison]] | None = None
         misfits = [comparison.misfit.mean for comparison in self._compare_phrases(path).values()]
         self._median = float(np.median(misfits))
         self._limit = misfit_limit(self._median, thresholds.unspoken_misfit, thresholds)
@@ -191,74 +175,36 @@ class _Search:
         wrong = {k: c for k, c in compared.items() if c.misfit.mean > self._limit}
         if not wrong or 2 * len(wrong) > len(compared):
             return None
-        path_ranges = self._token_ranges(path.target)
+        path_ranges = token_ranges(path.target, self._phrases)
         for k, comparison in wrong.items():
             span = self._phrases[k]
             self.unspoken[k] = Unspoken(
                 span, comparison.score, comparison.distance, comparison.misfit.mean
             )
         whole = make_target(path.target.transcript, self._aligner)
-        this_round = _Round(path, path_ranges, whole, self._token_ranges(whole))
-        for run in _runs(sorted(self.unspoken)):
+        this_round = _Round(path, path_ranges, whole, token_ranges(whole, self._phrases))
+        for run in _runs(sorted(self.unspoken), self._bound_of):
             if not wrong.keys().isdisjoint(run):
                 self._put_back_fitting(run, this_round)
         omitted = [self._phrases[k] for k in sorted(self.unspoken)]
         return make_target(path.target.transcript, self._aligner, omitted)
 
-    def _compare_phrases(self, path: BestPath) -> dict[int, _Comparison]:
+    def _compare_phrases(self, path: BestPath) -> dict[int, Comparison]:
         """The comparison of each phrase that is in a path and has tokens.
 
         The last one is kept: it is five alignments a phrase, and is asked for up to three times.
         """
         if self._compared and self._compared[0] is path and self._compared[1] == set(self.unspoken):
             return self._compared[2]
-        ranges = self._token_ranges(path.target)
+        ranges = token_ranges(path.target, self._phrases)
         compared = {
-            k: self._compare(self._emission, self._greedy, path.target.ids, path.spans, *ranges[k])
+            k: self._frames.compare(path.target.ids, path.spans, *ranges[k])
             for k in range(len(self._phrases))
             if k not in self.unspoken
         }
         known = {k: comparison for k, comparison in compared.items() if comparison}
         self._compared = path, set(self.unspoken), known
         return known
-
-    def _token_ranges(self, target: Target) -> list[tuple[int, int]]:
-        """The tokens [first, last) of each phrase in the ids of a target."""
-        starts = [word.span[0] for word in target.transcript.words]
-        return [
-            target.range_of(bisect_left(starts, start), bisect_left(starts, end))
-            for start, end in self._phrases
-        ]
-
-    def _compare(
-        self,
-        emission: np.ndarray,
-        greedy: np.ndarray,
-        ids: np.ndarray,
-        spans: viterbi.Spans,
-        lo: int,
-        hi: int,
-    ) -> _Comparison | None:
-        """Compare ids[lo:hi], aligned at `spans`, with an emission (T, V) and its greedy tokens
-        (T,); None where they are stars only.
-
-        Stars and their frames are left out on both sides.
-        """
-        is_star = ids[lo:hi] == self._star
-        expected = ids[lo:hi][~is_star]
-        if not len(expected):
-            return None
-        start, end = int(spans.start[lo]), int(spans.end[hi - 1])
-        frames = greedy[start:end].copy()
-        for star in lo + np.flatnonzero(is_star):
-            frames[spans.start[star] - start : spans.end[star] - start] = self._blank
-        actual = viterbi.collapse(frames, self._blank).tolist()
-        return _Comparison(
-            len(expected),
-            float(spans.score[lo:hi][~is_star].mean()),
-            Levenshtein.distance(expected.tolist(), actual) / len(expected),
-            measure_misfit(emission, expected, self._blank, start, end),
-        )
 
     def _put_back_fitting(self, run: list[int], this_round: _Round) -> None:
         """Put back phrases of a run of neighbours that are out: those that fit between the phrases
@@ -275,48 +221,38 @@ class _Search:
 
     def _surround(self, run: list[int], this_round: _Round) -> _Surroundings:
         """The phrases before and after a run, and the frames from the one to the other."""
-        start, end = 0, len(self._emission)
-        before = after = np.array([self._star], np.int32)
-        if run[0] > 0:
+        bound = self._bound_of(run[0])
+        start, end = bound_frames(self._bounds, self._phrases[run[0]][0], len(self._frames.greedy))
+        before = after = np.array([self._frames.star], np.int32)
+        if run[0] > 0 and self._bound_of(run[0] - 1) == bound:
             k = run[0] - 1
             before = np.append(this_round.whole.ids[slice(*this_round.whole_ranges[k])], before)
             start = int(this_round.path.spans.start[this_round.path_ranges[k][0]])
-        if run[-1] + 1 < len(self._phrases):
-            k = run[-1] + 1
+        k = run[-1] + 1
+        if k < len(self._phrases) and self._bound_of(k) == bound:
             after = np.append(after, this_round.whole.ids[slice(*this_round.whole_ranges[k])])
             end = int(this_round.path.spans.end[this_round.path_ranges[k][1] - 1])
         return _Surroundings(start, end, before, after)
+
+    def _bound_of(self, k: int) -> int:
+        """The index of the bound that a phrase is in."""
+        return bound_index(self._bounds, self._phrases[k][0])
 
     def _fit(self, k: int, this_round: _Round, around: _Surroundings) -> _Fit | None:
         """Where phrase k fits when it is aligned alone between its surroundings, if it does."""
         phrase = this_round.whole.ids[slice(*this_round.whole_ranges[k])]
         ids = np.concatenate([around.before, phrase, around.after])
-        emission = self._emission[around.start : around.end]
+        part = self._frames.slice(around.start, around.end)
         try:
-            local = viterbi.align(emission, ids, self._blank, self._star, threads=1)
+            local = viterbi.align(part.emission, ids, part.blank, part.star, threads=1)
         except UserError:
             return None
         spans = viterbi.merge(local, ids)
         lo, hi = len(around.before), len(around.before) + len(phrase)
-        greedy = self._greedy[around.start : around.end]
-        comparison = self._compare(emission, greedy, ids, spans, lo, hi)
+        comparison = part.compare(ids, spans, lo, hi)
         if comparison is None or comparison.misfit.mean > self._limit:
             return None
         return _Fit(k, int(spans.start[lo]), int(spans.end[hi - 1]), comparison.tokens)
-
-
-def _split_phrases(target: Target) -> tuple[Span, ...]:
-    """Raw spans of a transcript's phrases, each up to the first word of the next."""
-    starts, tokens, inside = [], 0, False
-    for word, word_tokens in zip(target.transcript.words, target.words, strict=True):
-        if not inside:
-            starts.append(word.span[0])
-            tokens, inside = 0, True
-        tokens += len(word_tokens.ids)
-        strong_enough = Break.SPACE if tokens >= _MIN_TOKENS else Break.SENTENCE
-        inside = word.break_after < strong_enough
-    ends = [*starts[1:], len(target.transcript.raw)]
-    return tuple(zip(starts, ends, strict=True))
 
 
 def _most_in_order(fits: Sequence[_Fit]) -> list[int]:
@@ -329,7 +265,7 @@ def _most_in_order(fits: Sequence[_Fit]) -> list[int]:
     return max(chains, key=lambda chain: chain[0], default=(0, []))[1]
 
 
-def _runs(numbers: list[int]) -> list[list[int]]:
-    """Rising numbers in groups of those that follow each other without a gap."""
-    grouped = groupby(enumerate(numbers), key=lambda pair: pair[1] - pair[0])
+def _runs(numbers: list[int], bound_of: Callable[[int], int]) -> list[list[int]]:
+    """Rising numbers in groups of those that follow each other without a gap, in one bound."""
+    grouped = groupby(enumerate(numbers), key=lambda pair: (pair[1] - pair[0], bound_of(pair[1])))
     return [[number for _, number in group] for _, group in grouped]

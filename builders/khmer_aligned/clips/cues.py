@@ -13,12 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from khmer_aligned.alignment.align import Alignment
+from khmer_aligned.alignment.captioned import fit_line
 from khmer_aligned.schema import Cue
 from khmer_aligned.text import Span
 
 _FAR = 5.0  # seconds from the line; captions are set by hand to about one
-_FEWEST = 6  # captions of which a drift can be told
-_MAX_DRIFT = 0.1  # 25 against 24 frames a second is 0.04
 _MAX_FAR = 0.3  # share of the captions; where more are far, the times are not of this recording
 
 
@@ -31,11 +30,7 @@ class FarCue:
 
 
 def find_far_cues(alignment: Alignment, cues: Sequence[Cue]) -> list[FarCue]:
-    """The captions that are more than `_FAR` from the line through all of them.
-
-    The line is the median of slopes between captions half of them apart, and the median of what
-    remains (the incomplete method of Theil, 1950), so that up to a quarter may be anywhere.
-    """
+    """The captions that begin and end more than `_FAR` from the line through all of them."""
     starts = [word.span[0] for word in alignment.words]
     spans: list[Span] = []
     shown, spoken = [], []
@@ -44,25 +39,17 @@ def find_far_cues(alignment: Alignment, cues: Sequence[Cue]) -> list[FarCue]:
         indices = [k for k in range(first, last) if alignment.unspoken[k] is None]
         if indices:
             spans.append((cue.first, cue.last))
-            shown.append((cue.start + cue.end) / 2)
-            begin, end = alignment.words[indices[0]].start, alignment.words[indices[-1]].end
-            spoken.append((begin + end) / 2)
+            shown.append((cue.start, cue.end))
+            spoken.append((alignment.words[indices[0]].start, alignment.words[indices[-1]].end))
     if len(spans) < 3:
         return []
-    x, y = np.array(shown), np.array(spoken)
-    far = np.abs(_residuals(x, y)) > _FAR
+    late = _residuals(np.array(shown), np.array(spoken))
+    far = np.abs(late).min(axis=1) > _FAR  # text without a time may stand below a caption
     if far.mean() > _MAX_FAR:
         return []
-    residuals = _residuals(x, y).tolist()
-    return [FarCue(spans[k], residuals[k]) for k in np.flatnonzero(far)]
+    return [FarCue(spans[k], float(late[k].mean())) for k in np.flatnonzero(far)]
 
 
-def _residuals(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    slope, half = 1.0, len(x) // 2
-    if len(x) >= _FEWEST:
-        runs, rises = x[half:] - x[: len(x) - half], y[half:] - y[: len(y) - half]
-        slopes = rises[runs > 0] / runs[runs > 0]
-        if len(slopes):
-            slope = float(np.clip(np.median(slopes), 1 - _MAX_DRIFT, 1 + _MAX_DRIFT))
-    rest = y - slope * x
-    return rest - np.median(rest)
+def _residuals(shown: np.ndarray, spoken: np.ndarray) -> np.ndarray:
+    line = fit_line(shown, spoken)
+    return spoken - line.slope * shown - line.offset

@@ -173,6 +173,7 @@ class MakeClips:
                 aligner,
                 lag=self.lag,
                 thresholds=thresholds,
+                cues=[[Cue(**cue) for cue in part.row["cues"] or ()] for part in chosen],
             )
             alignments.update(zip(map(id, chosen), results, strict=True))
         return alignments

@@ -20,17 +20,20 @@ from khmer_aligned import aligners
 from khmer_aligned.aligners.base import Aligner
 from khmer_aligned.alignment import viterbi
 from khmer_aligned.alignment.align import why_unusable
-from khmer_aligned.alignment.passages import Passage, find_passage, index_text
+from khmer_aligned.alignment.passages import Passage, find_passage
+from khmer_aligned.alignment.text_index import index_text
 from khmer_aligned.clips.make import load_waveform
+from khmer_aligned.console import note
 from khmer_aligned.dataset.config import BuildConfig
 from khmer_aligned.dataset.report import TextReport
 from khmer_aligned.device import count_gpus
 from khmer_aligned.errors import Failed, UserError
 from khmer_aligned.recordings.builder import open_recordings
+from khmer_aligned.recordings.corrections import Decision, correct, latest
 from khmer_aligned.recordings.sources import Corpus
 from khmer_aligned.recordings.timed import TimedText
 from khmer_aligned.recordings.transcripts import read_transcript
-from khmer_aligned.schema import RECORDING_FEATURES, Cue, Problem
+from khmer_aligned.schema import RECORDING_FEATURES, Cue, Problem, Recording
 from khmer_aligned.stores import as_path
 
 _BATCH = 8  # recordings that are decoded at once
@@ -88,6 +91,7 @@ def settle_texts(
     before = sorted(folder.rglob("*.arrow"))
     found = find_passages(recordings, config.aligner, config.track)
     reports = report_texts(found, root)
+    found = correct_passages(found, corpus)
     add_unspoken(found, reports, root).save_to_disk(folder / "recordings")
     for path in {*before, *folder.rglob("cache-*.arrow")}:
         path.unlink()
@@ -113,6 +117,50 @@ def find_passages(recordings: datasets.Dataset, aligner: str, track: int = 1) ->
     )
     joined = datasets.concatenate_datasets([found, recordings.select(others)])
     return joined.select(np.argsort(np.concatenate([chosen, others])))
+
+
+def correct_passages(recordings: datasets.Dataset, corpus: Corpus) -> datasets.Dataset:
+    """The recordings, the passages corrected by ear; corrections that do not apply are noted."""
+    names = ("id", "text_file")
+    of_passages = {
+        id
+        for id, file in zip(*(recordings[name][:] for name in names), strict=True)
+        if file is not None
+    }
+    decisions_of: dict[str, list[Decision]] = {}
+    for decision in latest(corpus.decisions()):
+        if decision.recording in of_passages:
+            decisions_of.setdefault(decision.recording, []).append(decision)
+    if not decisions_of:
+        return recordings
+
+    def correct_row(row: Row) -> Row:
+        decisions = decisions_of.get(row["id"])
+        return row | _correct_row(row, decisions) if decisions else row
+
+    corrected = recordings.map(
+        correct_row, features=RECORDING_FEATURES, desc="Correcting the passages"
+    )
+    for stale in corrected["stale"]:
+        for line in stale:
+            note(f"{corpus.corrections}: not applied: {line}")
+    return corrected
+
+
+def _correct_row(row: Row, decisions: list[Decision]) -> Row:
+    """What decisions change of a row with a passage."""
+    recording = Recording(
+        row["id"], row["recording"], None, row["text"], row["path"],
+        problem=row["problem"], cues=tuple(Cue(**cue) for cue in row["cues"]),
+        text_file=Path(row["text_file"]), text_start=row["text_start"],
+    )  # fmt: skip
+    corrected = correct(recording, decisions).recording
+    return {
+        "text": corrected.text,
+        "cues": [asdict(cue) for cue in corrected.cues],
+        "corrections": [asdict(item) for item in corrected.corrections],
+        "stale": list(corrected.stale),
+    }
 
 
 def _fail(row: Row, failed: Failed) -> None:

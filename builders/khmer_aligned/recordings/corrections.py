@@ -2,7 +2,8 @@
 
 The file lies beside the recordings, which stay as they are. A line is one look of one person at
 one stretch: its characters [first, last) in the text as the source has it, that text before and
-after, its edges in seconds of the file, and the verdict.
+after, its edges in seconds of the file, and the verdict. Where one text is of several recordings,
+the characters are those of the whole text.
 """
 
 from __future__ import annotations
@@ -71,7 +72,8 @@ class Decision:
 
 
 class Corrected(NamedTuple):
-    """A recording with its corrections, and its text with the way back to the source's."""
+    """A recording with its corrections, and its text with the way back to the source's: to the
+    whole text where the recording speaks a passage of it."""
 
     recording: Recording
     text: TextWithSpans
@@ -140,25 +142,32 @@ def latest(decisions: Sequence[Decision]) -> list[Decision]:
 def correct(recording: Recording, decisions: Sequence[Decision]) -> Corrected:
     """A recording with the corrections that its decisions, the latest of each stretch, ask for.
 
-    What does not apply stands in its `stale`: where the text has changed since, and where two
-    stretches overlap in time.
+    What does not apply stands in its `stale`: where the text has changed since, where the
+    recording speaks another passage, and where two stretches overlap in time. A recording whose
+    passage is not yet found comes back as it is.
     """
-    unchanged = TextWithSpans(recording.text, tuple((i, i + 1) for i in range(len(recording.text))))
+    start = recording.text_start or 0
+    unchanged = TextWithSpans(
+        recording.text, tuple((start + i, start + i + 1) for i in range(len(recording.text)))
+    )
     if not decisions:
+        return Corrected(recording, unchanged)
+    is_sought = recording.text_file is not None and recording.text_start is None
+    if is_sought and not recording.problem:
         return Corrected(recording, unchanged)
     if recording.problem:
         stale = tuple(f"{_name(item)}: {recording.problem}" for item in decisions)
         return Corrected(replace(recording, stale=stale), unchanged)
-    stale_lines = [
-        f"{_name(item)}: the text has changed since"
-        for item in decisions
-        if recording.text[slice(*item.span)] != item.before
+    decisions = [
+        replace(item, span=(item.span[0] - start, item.span[1] - start)) for item in decisions
     ]
+    reasons = {item: _why_stale(item, recording) for item in decisions}
+    stale_lines = [f"{_name(item)}: {reason}" for item, reason in reasons.items() if reason]
     changes, overlapping = _apart(
         [
             item
             for item in sorted(decisions, key=lambda item: (item.span, item.start))
-            if item.is_change and recording.text[slice(*item.span)] == item.before
+            if item.is_change and not reasons[item]
         ]
     )
     stale_lines += [f"{_name(item)}: overlaps another in time" for item in overlapping]
@@ -179,7 +188,16 @@ def correct(recording: Recording, decisions: Sequence[Decision]) -> Corrected:
         corrections=tuple(corrections),
         stale=tuple(stale_lines),
     )
-    return Corrected(corrected, text)
+    spans = tuple((start + first, start + last) for first, last in text.spans)
+    return Corrected(corrected, TextWithSpans(text.text, spans))
+
+
+def _why_stale(item: Decision, recording: Recording) -> str:
+    """Why a decision, its span counted in the recording's text, does not apply; "" if it does."""
+    first, last = item.span
+    if recording.text_file and not 0 <= first <= last <= len(recording.text):
+        return "outside the passage that the recording speaks"
+    return "" if recording.text[first:last] == item.before else "the text has changed since"
 
 
 def _apart(changes: list[Decision]) -> tuple[list[Decision], list[Decision]]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from khmer_aligned.clips.labels import LabelCounter
 from khmer_aligned.console import note
 from khmer_aligned.dataset.origin import Origin, read_origin
+from khmer_aligned.dataset.report import Report
 from khmer_aligned.dataset.verify import read_report
 from khmer_aligned.errors import UserError
 from khmer_aligned.files import write_whole
@@ -46,7 +47,7 @@ def render_report(folder: Path, *, source: str | None = None, called: str = "OUT
     items = read_items(folder)
     chosen = choose(items, _SECONDS)
     wanted = {example.item.recording_id for example in chosen}
-    recordings = _open_source(origin, wanted, report["config"].get("track", 1))
+    recordings = _open_source(origin, report, wanted)
     located = {example.item.key: example.item for example in chosen}
     if recordings is not None:
         of_these = [item for item in items if item.recording_id in wanted]
@@ -76,12 +77,12 @@ def render_report(folder: Path, *, source: str | None = None, called: str = "OUT
     return render(PAGES / "report.html", context, [*SCRIPTS, PAGES / "list.js"])
 
 
-def _open_source(origin: Origin, only: set[str], track: int) -> Source | None:
+def _open_source(origin: Origin, report: Report, only: set[str]) -> Source | None:
     if origin.source is None:
         note("the source of this build is not known: rejections have no audio; give --source")
         return None
     try:
-        return Source(origin, only, track)
+        return Source(origin, report, only)
     except UserError as error:
         note(f"{error}: rejections have no audio in the page")
         return None

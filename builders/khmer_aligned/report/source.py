@@ -7,12 +7,14 @@ import threading
 from collections import OrderedDict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
 from khmer_aligned import audio
 from khmer_aligned.dataset.origin import Origin
+from khmer_aligned.dataset.report import Report
 from khmer_aligned.recordings import sources
 from khmer_aligned.recordings.corrections import (
     Corrected,
@@ -21,6 +23,7 @@ from khmer_aligned.recordings.corrections import (
     latest,
     read_decisions,
 )
+from khmer_aligned.recordings.transcripts import read_transcript
 from khmer_aligned.report.items import Item
 from khmer_aligned.report.spans import locate
 from khmer_aligned.schema import SAMPLE_RATE, Recording
@@ -30,22 +33,40 @@ _MOST_KEPT = 2 * 3600 * SAMPLE_RATE  # samples that are kept decoded: 460 MB
 
 @dataclass(frozen=True)
 class Text:
-    """The text of a recording as its source has it, and as the build had it."""
+    """The text of a recording as its source has it, and as the build had it.
+
+    source: the whole text, where the recording speaks a passage of it; uncorrected: the recording
+    without its corrections
+    """
 
     source: str
+    uncorrected: Recording
     built: Corrected
+
+
+@lru_cache(maxsize=4)
+def _read_text(file: Path) -> str:
+    return read_transcript(file).text
 
 
 class Source:
     """The recordings of a build by their ids, read once; audio is decoded when it is asked for."""
 
-    def __init__(self, origin: Origin, only: Collection[str] | None = None, track: int = 1) -> None:
-        """only: the ids of the recordings to keep; by default all. track: of a video's audio.
+    def __init__(
+        self,
+        origin: Origin,
+        report: Report,
+        only: Collection[str] | None = None,
+    ) -> None:
+        """report: of the build; only: the ids of the recordings to keep, by default all.
 
         Raises UserError where the source is not there.
         """
         assert origin.source is not None
-        self.name, self._track = origin.source, track
+        self.name, self._track = origin.source, report["config"].get("track", 1)
+        passages: dict[str, list[int]] = {}
+        for text in report["texts"].values():
+            passages |= text["passages"]
         self._spool = tempfile.TemporaryDirectory(prefix="khmer-aligned-")
         decisions_of: dict[str, list[Decision]] = {}
         decided = read_decisions(origin.corrections) if origin.corrections else []
@@ -55,9 +76,13 @@ class Source:
         for recording in sources.read_uncorrected(origin.source):
             if recording.id in self.texts or (only is not None and recording.id not in only):
                 continue
-            recording = self._spooled(recording)
+            recording, whole = self._spooled(recording), recording.text
+            if recording.text_file is not None and recording.id in passages:
+                first, last = passages[recording.id]
+                whole = _read_text(recording.text_file)
+                recording = replace(recording, text=whole[first:last], text_start=first)
             built = correct(recording, decisions_of.get(recording.id, ()))
-            self.texts[recording.id] = Text(recording.text, built)
+            self.texts[recording.id] = Text(whole, replace(recording, cues=()), built)
         self._decoded: OrderedDict[str, np.ndarray] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -83,8 +108,7 @@ class Source:
 
     def uncorrected(self, id: str) -> Recording:
         """A recording as its source has it."""
-        text = self.texts[id]
-        return replace(text.built.recording, text=text.source, corrections=(), stale=(), cues=())
+        return self.texts[id].uncorrected
 
     def bounds(self, id: str) -> tuple[float, float]:
         """Seconds of the file between which a recording lies: all of it, or its stretch."""

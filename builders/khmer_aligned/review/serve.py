@@ -119,8 +119,8 @@ def open_session(folder: Path, report: Report, settings: ReviewSettings) -> tupl
         items = [item for item in items if item.recording_id in recordings]
     source = Source(
         Origin(name, corrections=origin.corrections),
+        report,
         {item.recording_id for item in items},
-        report["config"].get("track", 1),
     )
     located = _reviewable(source.locate(items), source, settings.clip)
     if drawn is not None:

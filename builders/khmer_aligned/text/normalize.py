@@ -15,7 +15,7 @@ from functools import lru_cache
 
 from khmer_aligned.text.spans import Edit, TextWithSpans, rewrite
 
-NORMALIZER_VERSION = "2"  # of normalize and verbalize together; published with every error rate
+NORMALIZER_VERSION = "3"  # of normalize and verbalize together; published with every error rate
 
 COENG = "\u17d2"
 BASES = "\u1780-\u17b3\u25cc"
