@@ -157,7 +157,10 @@ def _connect() -> bool:
     try:
         ray.init(logging_level=logging.ERROR)
     except (ConnectionError, RuntimeError, ValueError) as error:
-        raise UserError(f"--engine ray: no cluster can be joined: {_one_line(error)}") from error
+        raise UserError(
+            f"--engine ray: no cluster can be joined: {_one_line(error)}; if it asks for a token, "
+            "set RAY_AUTH_MODE=token"
+        ) from error
     return True
 
 
