@@ -90,9 +90,9 @@ def drive(source: str, out: str, tokenizer: str) -> None:
     build(source, out, aligner=str(ASSETS / "aligner"), engine="ray", **options)
 
 
-def wait_for_actor() -> psutil.Process:
+def wait_for_actor(command: psutil.Popen) -> psutil.Process:
     """An actor of the cluster that is at a shard."""
-    while True:
+    while command.poll() is None:
         for process in cluster_processes():
             try:
                 if process.cmdline()[:1] == ["ray::_Worker.align"]:
@@ -100,12 +100,15 @@ def wait_for_actor() -> psutil.Process:
             except psutil.Error:
                 continue
         time.sleep(0.02)
+    sys.exit("the build ended before an actor was seen")
 
 
-def wait_for_shards(out: str, count: int) -> int:
-    """Wait until so many shards are done: how many are, of how many."""
+def wait_for_shards(command: psutil.Popen, out: str, count: int) -> int:
+    """Wait until so many shards are done; returns how many are."""
     state = State(as_path(out))
     while (done := len(state.finished_shards())) < count:
+        if command.poll() is not None:
+            sys.exit("the build ended before the head did")
         time.sleep(0.1)
     return done
 
@@ -113,7 +116,7 @@ def wait_for_shards(out: str, count: int) -> int:
 def lose_an_actor(actors: int, source: str, out: str, tokenizer: Path) -> str:
     with cluster(actors):
         command = start_build(source, out, tokenizer)
-        wait_for_actor().send_signal(signal.SIGKILL)
+        wait_for_actor(command).send_signal(signal.SIGKILL)
         if command.wait():
             sys.exit(f"{actors} actors: the build failed")
     return f"{actors} actors, one of them ended"
@@ -122,7 +125,7 @@ def lose_an_actor(actors: int, source: str, out: str, tokenizer: Path) -> str:
 def lose_the_head(source: str, out: str, tokenizer: Path) -> str:
     with cluster(2):
         command = start_build(source, out, tokenizer)
-        done = wait_for_shards(out, 2)
+        done = wait_for_shards(command, out, 2)
         end_cluster()
         if command.wait() == 0:
             sys.exit("the build ended before the head did")
