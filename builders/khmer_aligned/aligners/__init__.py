@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from khmer_aligned.aligners.base import MMS_NAME, Aligner
+from khmer_aligned.aligners.base import LAG, MMS_NAME, Aligner
 from khmer_aligned.hub.resolve import resolve
 
 MMS = "mms"
@@ -25,6 +25,18 @@ def licence(name: str) -> str:
     if name == MMS:
         return licences.MMS_FA
     return licences.licence(resolve(PUBLISHED.get(name, name), "model"))
+
+
+def stated_lag(name: str) -> float | None:
+    """Seconds that an aligner's tokens come late, where its config.json states them."""
+    if name == MMS:
+        return None
+    from transformers import PreTrainedConfig
+
+    source = resolve(PUBLISHED.get(name, name), "model")
+    config, _ = PreTrainedConfig.get_config_dict(source.path, revision=source.revision)
+    lag: float | None = config.get(LAG)
+    return lag
 
 
 def load(name: str, *, rank: int | None = None) -> Aligner:

@@ -12,6 +12,7 @@ from khmer_aligned.schema import SAMPLE_RATE
 from khmer_aligned.text import Span, SpokenWord
 
 MMS_NAME = "torchaudio MMS_FA"  # its weights have one version
+LAG = "lag_seconds"  # in config.json, of a model whose makers measured how late its tokens come
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class Aligner(Protocol):
     vocabulary: tuple[str, ...]  # (V,), the tokens by id
     blank: int  # the id of CTC's blank
     stride: int  # samples per frame: frame i starts at sample i * stride
+    lag: float | None  # seconds that its tokens come late, where its makers state it
 
     def __hash__(self) -> int: ...
 

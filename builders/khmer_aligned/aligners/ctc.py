@@ -19,7 +19,7 @@ from transformers import (
 )
 from transformers.utils.logging import disable_progress_bar
 
-from khmer_aligned.aligners.base import Tokens, spell
+from khmer_aligned.aligners.base import LAG, Tokens, spell
 from khmer_aligned.aligners.blank import check_greedy, find_blank
 from khmer_aligned.aligners.columns import LARGE, Columns
 from khmer_aligned.aligners.features import Extractor, ModelInput, prepare
@@ -71,6 +71,7 @@ class CtcAligner:
         self._native = _reads_khmer(name, self._ids)
         self.front_end = _front_end(name, model, extractor, select)
         self.stride = self.front_end.step * self.front_end.stride
+        self.lag: float | None = getattr(model.config, LAG, None)
 
     def tokens(self, word: SpokenWord) -> Tokens:
         if self._native:

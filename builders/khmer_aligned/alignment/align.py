@@ -187,7 +187,9 @@ def _locate_one(
         duration=len(waveform) / SAMPLE_RATE,
         waveform=waveform,
     )
-    edges = path_edges(path, energy, frame_seconds(aligner))
+    edges = (
+        path_edges(path, energy, frame_seconds(aligner)) if aligner.lag is None else Edges.none()
+    )
     return LocatedTranscript(path, unspoken, fit, acoustics, edges)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from khmer_aligned import aligners, audio
+from khmer_aligned.aligners.base import Aligner
 from khmer_aligned.alignment import calibration
 from khmer_aligned.alignment.align import Alignment, locate, set_times
 from khmer_aligned.alignment.lag import (
@@ -50,13 +51,15 @@ def align_file(
     (located,) = locate([waveform], [Transcript.from_text(text)], model, thresholds, [cues])
     if isinstance(located, Failed):
         raise UserError(f"{recording} with {transcript}: {located.reason}")
-    return set_times(located, _choose_lag(lag, model.name, located.edges))
+    return set_times(located, _choose_lag(lag, model, located.edges))
 
 
-def _choose_lag(given: float | None, aligner: str, edges: Edges) -> Lag:
+def _choose_lag(given: float | None, aligner: Aligner, edges: Edges) -> Lag:
     if given is not None:
         return Lag(given, "given")
-    return calibration.read_lag(aligner) or Lag.of(estimate_lag([edges]), "measured")
+    if aligner.lag is not None:
+        return Lag(aligner.lag, "stated")
+    return calibration.read_lag(aligner.name) or Lag.of(estimate_lag([edges]), "measured")
 
 
 def describe_lag(alignment: Alignment, aligner: str) -> list[str]:
@@ -68,6 +71,7 @@ def describe_lag(alignment: Alignment, aligner: str) -> list[str]:
     milliseconds, evidence = f"{lag.seconds * 1000:.0f} ms", count(lag.edges, "edge") + " of speech"
     lines = {
         "given": [f"lag of the aligner: {milliseconds}, as given"],
+        "stated": [f"lag of the aligner: {milliseconds}, as its config.json states"],
         "kept": [
             f"lag of the aligner: {milliseconds}, kept from a calibration on {evidence} in "
             + count(lag.recordings, "recording")

@@ -21,7 +21,7 @@ import numpy as np
 from khmer_aligned.alignment.energy import HOP_SECONDS, Energy
 from khmer_aligned.alignment.readings import BestPath
 
-LagSource = Literal["given", "kept", "measured", "none"]
+LagSource = Literal["given", "stated", "kept", "measured", "none"]
 
 # Tokens are romanized letters or Khmer characters.
 _VOWELS = frozenset("aeiou") | frozenset(map(chr, [*range(0x17A5, 0x17B4), *range(0x17B6, 0x17C6)]))
@@ -60,6 +60,11 @@ class Edges:
     power: float
     count: int
 
+    @classmethod
+    def none(cls) -> Edges:
+        """Of an aligner whose letters are even in their words, as its edges tell nothing."""
+        return cls(np.zeros(len(_LAGS)), 0.0, 0)
+
 
 @dataclass(frozen=True, slots=True)
 class LagEstimate:
@@ -91,7 +96,7 @@ class LagEstimate:
 class Lag:
     """The seconds that are subtracted from all times, and where the figure is from.
 
-    source: `given` by the user; `kept` from a calibration or an earlier build; `measured` on what
+    source: `given` by the user; `stated` by the aligner's makers; `kept` from a calibration or an earlier build; `measured` on what
     is aligned; `none`, where 0 stands for a lag that is not known.
     """
 

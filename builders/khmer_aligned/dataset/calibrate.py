@@ -99,8 +99,14 @@ class Calibration:
 def calibrate(aligner: str, source: str | Path) -> Calibration:
     """Measure the lag of an aligner over a source that `build` reads, and keep it.
 
-    Raises UserError where the recordings tell no lag; then nothing is kept.
+    Raises UserError where the recordings tell no lag, or the aligner states its own; then nothing
+    is kept.
     """
+    if (stated := aligners.stated_lag(aligner)) is not None:
+        raise UserError(
+            f"{aligner}: its config.json states a lag of {stated * 1000:.0f} ms, which is what is "
+            "subtracted; there is nothing to measure"
+        )
     name = aligners.identity(aligner)
     with TemporaryDirectory() as folder:
         recordings = read_recordings(sources.find(str(source)), Path(folder))

@@ -1,6 +1,6 @@
 """The lag that a build subtracts from all its times: settled once, before the first shard.
 
-It is given, or measured on a sample of the build's own recordings, so that one source gives the
+It is given, or stated by the aligner, or measured on a sample of the build's own recordings, so that one source gives the
 same bytes on every machine. Only where these tell too little is a figure used that is kept on this
 machine; without one, 0 stands for the unknown lag. Both are said before the work.
 """
@@ -12,6 +12,7 @@ import sys
 import datasets
 from tqdm import tqdm
 
+from khmer_aligned import aligners
 from khmer_aligned.alignment import calibration
 from khmer_aligned.alignment.lag import Lag
 from khmer_aligned.dataset.calibrate import Measurement, measure_lag
@@ -24,6 +25,8 @@ def settle_lag(config: BuildConfig, aligner: str, recordings: datasets.Dataset) 
     """The lag of a build of these recordings; aligner: its name with the version."""
     if config.lag is not None:
         return _report(Lag(config.lag, "given"), None)
+    if (stated := aligners.stated_lag(config.aligner)) is not None:
+        return _report(Lag(stated, "stated"), None)
     measured = run_forkable(measure_lag, recordings, config.aligner, config.thresholds, False)
     return _choose(aligner, config.aligner, measured)
 

@@ -260,6 +260,7 @@ def describe_lag(lag: LagReport) -> str:
     evidence = f"{count(lag['edges'], 'edge')} of speech in {count(lag['recordings'], 'recording')}"
     return {
         "given": f"{milliseconds}, as given",
+        "stated": f"{milliseconds}, as the aligner's config.json states",
         "measured": f"{milliseconds}, measured on {evidence}",
         "kept": f"{milliseconds}, kept from an earlier calibration ({evidence})",
         "none": f"unknown, {milliseconds} taken; {evidence} are too little",

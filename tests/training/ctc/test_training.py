@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from khmer_aligned import aligners
-from khmer_aligned.alignment.align import align
+from khmer_aligned.alignment.align import align, locate
 from khmer_aligned.errors import UserError
 from khmer_aligned.schema import SAMPLE_RATE
 from khmer_aligned.text import Transcript
@@ -196,3 +196,13 @@ def test_a_record_is_read_back_with_changes(tmp_path):
     (tmp_path / "wrong.toml").write_text('dataset = "x"\nepoch = 3\n', encoding="utf-8")
     with pytest.raises(UserError, match="unknown key 'epoch'; known: epochs"):
         CtcConfig.read(tmp_path / "wrong.toml")
+
+
+@pytest.mark.slow
+def test_its_lag_is_stated_and_taken_off(result):
+    assert aligners.stated_lag(str(result.folder)) == pytest.approx(result.judgement.lag, abs=5e-4)
+    aligner = aligners.load(str(result.folder))
+    assert aligner.lag == aligners.stated_lag(str(result.folder))
+    waveform = sound(random_words(200), seed=0)
+    (item,) = locate([waveform], [Transcript.from_text(" ".join(random_words(200)))], aligner)
+    assert item.edges.count == 0

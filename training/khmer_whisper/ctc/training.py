@@ -11,6 +11,7 @@ import torch
 import transformers
 from datasets import Dataset
 
+from khmer_aligned.aligners.base import LAG
 from khmer_aligned.aligners.ctc import CtcAligner
 from khmer_aligned.aligners.licences import licence
 from khmer_aligned.errors import UserError
@@ -81,6 +82,8 @@ def train_aligner(config: CtcConfig, out: Path) -> Result:
         steps = _fit(inputs, checkpoints)
         split = next((name for name in ("test", "validation") if inputs.splits.get(name)), None)
         judgement = judge(inputs.aligner, inputs.splits.splits[split]) if split else None
+        if judgement and judgement.lag is not None:
+            inputs.aligner.model.config.update({LAG: round(judgement.lag, 3)})
         save(inputs.aligner, out)
         _write_records(out, inputs, split, judgement, steps)
     shutil.rmtree(checkpoints)
