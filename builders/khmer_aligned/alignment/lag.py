@@ -96,8 +96,8 @@ class LagEstimate:
 class Lag:
     """The seconds that are subtracted from all times, and where the figure is from.
 
-    source: `given` by the user; `stated` by the aligner's makers; `kept` from a calibration or an earlier build; `measured` on what
-    is aligned; `none`, where 0 stands for a lag that is not known.
+    source: `given` by the user; `stated` by the aligner; `kept` from a calibration or an earlier
+    build; `measured` on what is aligned; `none`, where 0 stands for a lag that is not known.
     """
 
     seconds: float
