@@ -1,8 +1,9 @@
 """The lag that a build subtracts from all its times: settled once, before the first shard.
 
-It is given, stated by the aligner, or measured on a sample of the build's own recordings, so that one
-source gives the same bytes on every machine. Only where these tell too little is a figure used that
-is kept on this machine; without one, 0 stands for the unknown lag. Both are said before the work.
+It is given, stated by the aligner, or measured on a sample of the build's own recordings, so that
+one source gives the same bytes on every machine. Only where these tell too little is a figure used
+that is kept on this machine; without one, 0 stands for the unknown lag. Both are said before the
+work.
 """
 
 from __future__ import annotations
