@@ -12,6 +12,9 @@ from __future__ import annotations
 
 import argparse
 import os
+
+# Before torch is loaded: Ray gives an actor one thread a core, and scores depend on their number.
+os.environ["OMP_NUM_THREADS"] = "1"
 import signal
 import subprocess
 import sys
