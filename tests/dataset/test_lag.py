@@ -16,9 +16,10 @@ THIN = LagEstimate(None, 23, 2, 3.0, None)
 
 @pytest.fixture
 def settle(monkeypatch):
-    """`settle(estimate)`: the lag of a build whose sample tells this."""
+    """`settle(estimate)`: the lag of a build whose sample tells this, and whose aligner states
+    that one."""
 
-    def run(estimate, probe=None, given=None):
+    def run(estimate, probe=None, given=None, stated=None):
         measured = []
 
         def measure(*_):
@@ -26,6 +27,7 @@ def settle(monkeypatch):
             return Measurement(estimate, probe, 60.0, [])
 
         monkeypatch.setattr(lags, "measure_lag", measure)
+        monkeypatch.setattr(lags.aligners, "stated_lag", lambda _: stated)
         return settle_lag(BuildConfig("mine", lag=given), "mine@1", []), len(measured)
 
     return run
@@ -46,6 +48,14 @@ def test_a_given_lag_is_used_as_it_is(settle):
     report, measured = settle(AMPLE, given=0.3)
     assert (report["seconds"], report["source"], measured) == (0.3, "given", 0)
     assert calibration.read_lag("mine@1") is None
+
+
+def test_a_stated_lag_goes_before_all_but_a_given_one(settle):
+    report, measured = settle(AMPLE, stated=-0.015)
+    assert (report["seconds"], report["source"], measured) == (-0.015, "stated", 0)
+    assert calibration.read_lag("mine@1") is None
+    report, _ = settle(AMPLE, given=0.0, stated=-0.015)
+    assert (report["seconds"], report["source"]) == (0.0, "given")
 
 
 def test_the_builds_own_measurement_goes_before_a_kept_one(settle):
