@@ -10,7 +10,6 @@ import soundfile as sf
 import torch
 from click.testing import CliRunner
 from datasets import Audio, load_dataset
-from tokenizers import Tokenizer
 from transformers import pipeline
 
 from khmer_aligned.dataset.build import build
@@ -138,20 +137,22 @@ def test_a_clip_as_long_as_the_window_is_built_learned_and_written_whole(long_ro
     assert result.text == row["text"]
     recognize = pipeline("automatic-speech-recognition", str(tmp_path / "tuned"))
     assert recognize({"raw": samples, "sampling_rate": rate})["text"].strip() == row["text"]
-    assert _with_ctranslate2(tuned, tmp_path, samples, folder / "clips") == row["text"]
+    assert _read_by_faster_whisper(tmp_path, samples, folder / "clips") == row["text"]
 
 
-def _with_ctranslate2(whisper: models.Whisper, folder, samples: np.ndarray, dataset) -> str:
-    """What faster-whisper does with an export: generate, and decode with tokenizer.json."""
-    import ctranslate2
-
+def _read_by_faster_whisper(folder, samples: np.ndarray, dataset) -> str:
+    faster_whisper = pytest.importorskip("faster_whisper")
     command = ["export", str(folder / "tuned"), str(folder / "ct2"), "--dataset", str(dataset)]
     done = CliRunner().invoke(cli.main, command)
     assert done.exit_code == 0, done.output
-    features = whisper.extractor(samples, sampling_rate=16_000, return_tensors="np").input_features
-    labeller = whisper.labeller
-    prompt = [labeller.start, labeller.language, labeller.task, labeller.no_timestamps]
-    model = ctranslate2.models.Whisper(str(folder / "ct2"), device="cpu")
-    view = ctranslate2.StorageView.from_array(features)
-    ids = model.generate(view, [prompt], beam_size=1)[0].sequences_ids[0]
-    return Tokenizer.from_file(str(folder / "ct2" / "tokenizer.json")).decode(ids).strip()
+    model = faster_whisper.WhisperModel(str(folder / "ct2"), device="cpu", compute_type="float32")
+    segments, _ = model.transcribe(
+        samples,
+        language="km",
+        beam_size=1,
+        temperature=0,
+        without_timestamps=True,
+        # It suppresses the first token of " -", which is the space in this small vocabulary.
+        suppress_tokens=None,
+    )
+    return "".join(segment.text for segment in segments).strip()
