@@ -105,8 +105,8 @@ def test_a_text_that_does_not_fit_is_seen_at_once_and_taken_back(page, serve_her
     press(page, "e", "Control+A")
     page.keyboard.insert_text("ថ្ងៃនេះយើងទៅផ្សារទិញត្រីនិងបន្លែស្រស់")
     press(page, "Control+Enter")
+    page.locator("#fit", has_text="does not fit").wait_for()  # it is aligned again when it is saved
     page.wait_for_selector("body[data-fits=no]")
-    assert "does not fit" in page.inner_text("#fit")
     assert page.inner_text("#verdict").startswith("accepted")
     press(page, "u")
     page.wait_for_selector("body[data-fits=yes]")
