@@ -30,7 +30,7 @@ class MmsAligner:
     vocabulary = MMS_FA.get_labels(star=None)
     blank = 0
     stride = _STRIDE
-    lag = None
+    lag: float | None = None
 
     def __init__(self, device: torch.device, model: torch.nn.Module | None = None) -> None:
         if model is None:
