@@ -32,7 +32,7 @@ from khmer_whisper.decode import recognize
 from khmer_whisper.transcription.attention_words import AttentionWords
 from khmer_whisper.transcription.engine import longest_stretch
 from khmer_whisper.transcription.torch_engine import TorchEngine
-from khmer_whisper.transcription.word_times import find_aligner, read_lag
+from khmer_whisper.transcription.word_times import find_aligner
 from khmer_whisper.transcription.words import AlignWords, TimeWords
 
 SHARED = Path(__file__).parents[3] / "shared"
@@ -135,7 +135,7 @@ def main() -> None:
     upper = len(current_heads(whisper))
     ways[f"attention, all {upper} upper heads"] = run(AttentionWords(engine), clips)
     if (head := find_aligner(engine)) is not None:
-        aligner = AlignWords(str(head), read_lag(head) or 0.0)
+        aligner = AlignWords(str(head))
         ways["CTC head on its encoder"] = run(aligner, clips)
     ways["forced alignment"] = run(AlignWords(options.aligner, options.lag), clips)
     placed = np.all([~np.isnan(starts.late) for starts in ways.values()], axis=0)

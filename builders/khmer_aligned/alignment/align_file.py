@@ -58,7 +58,7 @@ def _choose_lag(given: float | None, aligner: Aligner, edges: Edges) -> Lag:
     if given is not None:
         return Lag(given, "given")
     if aligner.lag is not None:
-        return Lag(aligner.lag, "stated")
+        return Lag(round(aligner.lag, 3), "stated")
     return calibration.read_lag(aligner.name) or Lag.of(estimate_lag([edges]), "measured")
 
 

@@ -27,7 +27,7 @@ def settle_lag(config: BuildConfig, aligner: str, recordings: datasets.Dataset) 
     if config.lag is not None:
         return _report(Lag(config.lag, "given"), None)
     if (stated := aligners.stated_lag(config.aligner)) is not None:
-        return _report(Lag(stated, "stated"), None)
+        return _report(Lag(round(stated, 3), "stated"), None)
     measured = run_forkable(measure_lag, recordings, config.aligner, config.thresholds, False)
     return _choose(aligner, config.aligner, measured)
 

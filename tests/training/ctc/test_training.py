@@ -203,6 +203,7 @@ def test_its_lag_is_stated_and_taken_off(result):
     assert aligners.stated_lag(str(result.folder)) == pytest.approx(result.judgement.lag, abs=5e-4)
     aligner = aligners.load(str(result.folder))
     assert aligner.lag == aligners.stated_lag(str(result.folder))
+    assert AlignWords(str(result.folder)).lag == aligner.lag
     waveform = sound(random_words(200), seed=0)
     (item,) = locate([waveform], [Transcript.from_text(" ".join(random_words(200)))], aligner)
     assert item.edges.count == 0

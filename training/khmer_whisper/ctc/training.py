@@ -83,7 +83,7 @@ def train_aligner(config: CtcConfig, out: Path) -> Result:
         split = next((name for name in ("test", "validation") if inputs.splits.get(name)), None)
         judgement = judge(inputs.aligner, inputs.splits.splits[split]) if split else None
         if judgement and judgement.lag is not None:
-            inputs.aligner.model.config.update({LAG: round(judgement.lag, 3)})
+            inputs.aligner.model.config.update({LAG: judgement.lag})
         save(inputs.aligner, out)
         _write_records(out, inputs, split, judgement, steps)
     shutil.rmtree(checkpoints)

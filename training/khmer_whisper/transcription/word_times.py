@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from khmer_whisper.transcription.attention_words import AttentionWords
@@ -24,7 +23,7 @@ def choose_time_words(engine: Engine, aligner: str | None = None) -> TimeWords:
         return AlignWords(aligner)
     own = find_aligner(engine)
     if own is not None:
-        return AlignWords(str(own), read_lag(own))
+        return AlignWords(str(own))
     assert isinstance(engine, TorchEngine | CTranslate2Engine)
     return AttentionWords(engine)
 
@@ -39,12 +38,3 @@ def find_aligner(engine: Engine) -> Path | None:
         return None
     own = folder / ALIGNER_FOLDER
     return own if (own / "config.json").is_file() else None
-
-
-def read_lag(folder: Path) -> float | None:
-    """The lag that `train-aligner` has measured against the dataset's word times, in seconds."""
-    record = folder / "metrics.json"
-    if not record.is_file():
-        return None
-    lag: float | None = json.loads(record.read_text(encoding="utf-8")).get("lag")
-    return lag

@@ -35,12 +35,13 @@ class AlignWords:
     """Times words by forced alignment; see `TimeWords`.
 
     aligner: `mms`, or a CTC model of transformers by folder or Hub id. lag: seconds that its tokens
-    come late; by default the figure that `khmer-aligned calibrate` keeps for it, else 0. Raises
-    UserError where it cannot be loaded.
+    come late; by default what the aligner states, else the figure that `khmer-aligned calibrate`
+    keeps for it, else 0. Raises UserError where it cannot be loaded.
     """
 
     def __init__(self, aligner: str, lag: float | None = None) -> None:
         self.aligner = aligners.load(aligner)
+        lag = self.aligner.lag if lag is None else lag
         kept = read_lag(self.aligner.name) if lag is None else None
         if lag is None and kept is None:
             note(
