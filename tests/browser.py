@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 WAIT = 180_000  # milliseconds for one step; a busy machine needs some
+
+
+def launch(player: Any) -> Any:
+    """A headless Chromium of a playwright."""
+    return player.chromium.launch(
+        executable_path=CHROMIUM,
+        args=["--no-sandbox", "--autoplay-policy=no-user-gesture-required"],
+    )
 
 
 @pytest.fixture(scope="session")
@@ -17,10 +26,7 @@ def browser() -> Iterator:
         pytest.skip("no chromium on this machine: apt-get install chromium fonts-khmeros")
     playwright = pytest.importorskip("playwright.sync_api")
     with playwright.sync_playwright() as player:
-        chromium = player.chromium.launch(
-            executable_path=CHROMIUM,
-            args=["--no-sandbox", "--autoplay-policy=no-user-gesture-required"],
-        )
+        chromium = launch(player)
         yield chromium
         chromium.close()
 

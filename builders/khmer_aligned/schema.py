@@ -6,6 +6,7 @@ reads it, and whoever calls `load_dataset` on a published dataset gets it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -48,6 +49,11 @@ class Cue:
     last: int
     start: float
     end: float
+
+
+def cues_of(row: Mapping[str, Any]) -> tuple[Cue, ...]:
+    """The captions of a row of RECORDING_FEATURES."""
+    return tuple(Cue(**cue) for cue in row["cues"] or ())
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,16 +21,13 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parent))
 from bench_passages import add_noise
-from bench_wild import BUNDLED, LAG, Line, Lines, compare, run
+from bench_wild import BUNDLED, LAG, Line, Lines, clip_maker, compare, run
 
 from joined import concatenate, read
 from khmer_aligned import aligners, audio
 from khmer_aligned.aligners.base import Aligner
 from khmer_aligned.alignment.align import Failed, align
-from khmer_aligned.alignment.thresholds import Thresholds
-from khmer_aligned.clips.labels import LabelCounter
 from khmer_aligned.clips.make import MakeClips
-from khmer_aligned.dataset.config import MAX_CLIP_LABELS
 from khmer_aligned.recordings.timed import Caption, join
 from khmer_aligned.text import Break, Transcript
 
@@ -149,10 +146,7 @@ def main() -> None:
     parser.add_argument("--only", help="recordings whose name holds this")
     options = parser.parse_args()
     model = aligners.load(options.model)
-    make_clips = MakeClips(
-        "", options.tokenizer, MAX_CLIP_LABELS, LAG, Thresholds(),
-        _models=(model, LabelCounter(options.tokenizer)),
-    )  # fmt: skip
+    make_clips = clip_maker(model, options.tokenizer)
     recordings = [read_joined(options.data / "keosaly_labelled", first) for first in FIRST]
     for path in sorted((options.data / "sevakhum").glob("*.mp3")):
         if recorded := read_announcement(path, model):

@@ -29,17 +29,14 @@ from rapidfuzz.distance import Levenshtein
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parent))
-from bench_wild import BUNDLED, LAG, run
+from bench_wild import BUNDLED, clip_maker, run
 
 from khmer_aligned import aligners, audio
 from khmer_aligned.aligners.base import Aligner
 from khmer_aligned.alignment import viterbi
 from khmer_aligned.alignment.passages import find_passage
 from khmer_aligned.alignment.text_index import TextIndex, index_text
-from khmer_aligned.alignment.thresholds import Thresholds
-from khmer_aligned.clips.labels import LabelCounter
 from khmer_aligned.clips.make import MakeClips
-from khmer_aligned.dataset.config import MAX_CLIP_LABELS
 from khmer_aligned.schema import SAMPLE_RATE
 
 SENTENCES = 520  # of the text: half an hour
@@ -158,10 +155,7 @@ def main() -> None:
         measure_index([row["transcription"] for row in rows], options.index, model)
         return
     book = make_book(lines, model)
-    make_clips = MakeClips(
-        "", options.tokenizer, MAX_CLIP_LABELS, LAG, Thresholds(),
-        _models=(model, LabelCounter(options.tokenizer)),
-    )  # fmt: skip
+    make_clips = clip_maker(model, options.tokenizer)
     print(
         f"{len(book.text):,} characters\n\n| recording | minutes | score | elsewhere | backwards "
         "| start | end | words lost | wrong words kept |\n|---|---|---|---|---|---|---|---|---|"

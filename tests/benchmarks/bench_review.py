@@ -19,7 +19,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
@@ -100,7 +103,7 @@ def measure_report(out: Path, recordings: Path) -> None:
         raise SystemExit(errors)
     made = time.monotonic() - began
     page = out / "report.html"
-    with _Browser() as tab:
+    with _open_tab() as tab:
         began = time.monotonic()
         tab.goto(page.as_uri())
         tab.wait_for_selector("body[data-ready]")
@@ -125,7 +128,7 @@ def measure_review(out: Path, recordings: Path) -> None:
         else:
             raise SystemExit("\n".join(lines))
         print(f"{lines[0]} (after {time.monotonic() - began:.0f} s)")
-        with _Browser() as tab:
+        with _open_tab() as tab:
             began = time.monotonic()
             tab.goto(line.split()[1])
             tab.wait_for_selector("body[data-ready]")
@@ -164,26 +167,19 @@ def _run(*arguments: str) -> subprocess.Popen[str]:
     )
 
 
-class _Browser:
+@contextmanager
+def _open_tab() -> Iterator[Any]:
     """A page in a headless Chromium."""
+    from playwright.sync_api import sync_playwright
 
-    def __enter__(self):
-        from playwright.sync_api import sync_playwright
+    from browser import WAIT, launch
 
-        from browser import CHROMIUM, WAIT
-
-        self.player = sync_playwright().start()
-        self.chromium = self.player.chromium.launch(
-            executable_path=CHROMIUM,
-            args=["--no-sandbox", "--autoplay-policy=no-user-gesture-required"],
-        )
-        page = self.chromium.new_page(viewport={"width": 1200, "height": 800})
+    with sync_playwright() as player:
+        chromium = launch(player)
+        page = chromium.new_page(viewport={"width": 1200, "height": 800})
         page.set_default_timeout(WAIT)
-        return page
-
-    def __exit__(self, *_: object) -> None:
-        self.chromium.close()
-        self.player.stop()
+        yield page
+        chromium.close()
 
 
 if __name__ == "__main__":

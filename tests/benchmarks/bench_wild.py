@@ -26,6 +26,7 @@ from rapidfuzz.distance import Levenshtein
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from joined import concatenate, read
 from khmer_aligned import aligners
+from khmer_aligned.aligners.base import Aligner
 from khmer_aligned.alignment.thresholds import Thresholds
 from khmer_aligned.clips import make
 from khmer_aligned.clips.labels import LabelCounter
@@ -272,6 +273,14 @@ class Result(NamedTuple):
     said: Counter[str]
 
 
+def clip_maker(model: Aligner, tokenizer: str) -> MakeClips:
+    """What makes clips with a model that is loaded, and counts the labels of a tokenizer."""
+    return MakeClips(
+        "", tokenizer, MAX_CLIP_LABELS, LAG, Thresholds(),
+        _models=(model, LabelCounter(tokenizer)),
+    )  # fmt: skip
+
+
 def run(make_clips: MakeClips, text: str, cues: Sequence[Cue], waveform: np.ndarray) -> Result:
     row = dict.fromkeys(RECORDING_FEATURES) | {
         "id": "wild", "recording": "wild", "path": "wild", "audio": {"bytes": b"-", "path": None},
@@ -320,10 +329,7 @@ def main() -> None:
     model = aligners.load(options.model)
     emissions = model.emissions([joined.waveform])
     with patch.object(model, "emissions", lambda waveforms: emissions):
-        make_clips = MakeClips(
-            "", options.tokenizer, MAX_CLIP_LABELS, LAG, Thresholds(),
-            _models=(model, LabelCounter(options.tokenizer)),
-        )  # fmt: skip
+        make_clips = clip_maker(model, options.tokenizer)
         print(
             f"{len(joined.waveform) / 16_000 / 60:.1f} min, {len(lines)} sentences\n\n"
             "| transcript | words kept | of the clean ones lost | wrong words kept | said |\n"

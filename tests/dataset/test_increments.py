@@ -8,7 +8,6 @@ import shutil
 import pytest
 
 from khmer_aligned.dataset.build import build, build_shards
-from khmer_aligned.dataset.config import BuildConfig
 from khmer_aligned.dataset.join import join
 from khmer_aligned.dataset.reproduce import reproduce
 from khmer_aligned.dataset.state import State, read_plan
@@ -17,13 +16,9 @@ from khmer_aligned.errors import UserError
 from khmer_aligned.recordings import snapshot
 
 from .test_join import rows_of
+from .whole_clips import config as config
 from .whole_clips import sentence, write_recording, write_recordings
 from .whole_clips import whole_clips as whole_clips
-
-
-@pytest.fixture
-def config(aligner_folder, tokenizer_folder):
-    return BuildConfig(str(aligner_folder), str(tokenizer_folder), 200, lag=0.04)
 
 
 @pytest.fixture

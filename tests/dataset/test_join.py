@@ -13,20 +13,15 @@ from datasets import Audio, load_dataset
 from khmer_aligned import cli
 from khmer_aligned.dataset import clip_files
 from khmer_aligned.dataset.build import build, build_shards
-from khmer_aligned.dataset.config import BuildConfig
 from khmer_aligned.dataset.join import join
 from khmer_aligned.dataset.state import State, require_plan
 from khmer_aligned.dataset.verify import verify
 from khmer_aligned.errors import UserError
 from khmer_aligned.hub.folder import published_files
 
+from .whole_clips import config as config
 from .whole_clips import sentence, write_recording, write_recordings
 from .whole_clips import whole_clips as whole_clips
-
-
-@pytest.fixture
-def config(aligner_folder, tokenizer_folder):
-    return BuildConfig(str(aligner_folder), str(tokenizer_folder), 200, lag=0.04)
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ from click.testing import CliRunner
 
 from khmer_aligned import cli
 from khmer_aligned.dataset.build import build, build_shards
-from khmer_aligned.dataset.config import BuildConfig
 from khmer_aligned.dataset.join import join
 from khmer_aligned.dataset.state import State, require_plan
 from khmer_aligned.errors import UserError
@@ -16,13 +15,9 @@ from khmer_aligned.stores import as_path
 from ..object_store import bucket as bucket
 from ..object_store import contents, upload
 from .test_join import content
+from .whole_clips import config as config
 from .whole_clips import sentence, write_recording, write_recordings
 from .whole_clips import whole_clips as whole_clips
-
-
-@pytest.fixture
-def config(aligner_folder, tokenizer_folder):
-    return BuildConfig(str(aligner_folder), str(tokenizer_folder), 200, lag=0.04)
 
 
 @pytest.fixture

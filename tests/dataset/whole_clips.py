@@ -13,6 +13,7 @@ from khmer_aligned.audio import encode_flac
 from khmer_aligned.clips import make
 from khmer_aligned.clips.fingerprint import fingerprint
 from khmer_aligned.dataset import rows as plan_rows
+from khmer_aligned.dataset.config import BuildConfig
 from khmer_aligned.errors import Failed
 from khmer_aligned.schema import SAMPLE_RATE
 from khmer_aligned.text.normalize import normalize
@@ -65,6 +66,11 @@ def _outcome(row: Row) -> Row:
         "recording_characters": len(text),
         "fingerprint": fingerprint(waveform),
     }
+
+
+@pytest.fixture
+def config(aligner_folder, tokenizer_folder):
+    return BuildConfig(str(aligner_folder), str(tokenizer_folder), 200, lag=0.04)
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from khmer_aligned.aligners.base import LAG, MMS_NAME, Aligner
-from khmer_aligned.hub.resolve import resolve
+from khmer_aligned.hub.resolve import Source, resolve
 
 MMS = "mms"
 # Names for published models. Omnilingual ASR (Meta, 2025) as converted to Wav2Vec2ForCTC.
@@ -15,7 +15,7 @@ PUBLISHED = {
 
 def identity(name: str) -> str:
     """The aligner's name in a record of an alignment, its weights included."""
-    return MMS_NAME if name == MMS else resolve(PUBLISHED.get(name, name), "model").identity
+    return MMS_NAME if name == MMS else _locate(name).identity
 
 
 def licence(name: str) -> str:
@@ -24,7 +24,7 @@ def licence(name: str) -> str:
 
     if name == MMS:
         return licences.MMS_FA
-    return licences.licence(resolve(PUBLISHED.get(name, name), "model"))
+    return licences.licence(_locate(name))
 
 
 def stated_lag(name: str) -> float | None:
@@ -33,7 +33,7 @@ def stated_lag(name: str) -> float | None:
         return None
     from transformers import PreTrainedConfig
 
-    source = resolve(PUBLISHED.get(name, name), "model")
+    source = _locate(name)
     config, _ = PreTrainedConfig.get_config_dict(source.path, revision=source.revision)
     lag: float | None = config.get(LAG)
     return lag
@@ -54,4 +54,9 @@ def load(name: str, *, rank: int | None = None) -> Aligner:
     device = pick_device(rank)
     if name == MMS:
         return MmsAligner(device)
-    return ctc.load(resolve(PUBLISHED.get(name, name), "model"), name, device)
+    return ctc.load(_locate(name), name, device)
+
+
+def _locate(name: str) -> Source:
+    """Where a CTC model is, by folder, Hub id or one of the names in PUBLISHED."""
+    return resolve(PUBLISHED.get(name, name), "model")

@@ -37,7 +37,7 @@ from khmer_aligned.clips.quality import Figures
 from khmer_aligned.clips.stretch import judge_stretch, keep_all
 from khmer_aligned.errors import Failed, UserError
 from khmer_aligned.files import fetch
-from khmer_aligned.schema import CLIP_FEATURES, SAMPLE_RATE, Cue, Problem
+from khmer_aligned.schema import CLIP_FEATURES, SAMPLE_RATE, Problem, cues_of
 from khmer_aligned.speech import speech_seconds
 from khmer_aligned.stores import as_path
 from khmer_aligned.text import Transcript
@@ -173,7 +173,7 @@ class MakeClips:
                 aligner,
                 lag=self.lag,
                 thresholds=thresholds,
-                cues=[[Cue(**cue) for cue in part.row["cues"] or ()] for part in chosen],
+                cues=[cues_of(part.row) for part in chosen],
             )
             alignments.update(zip(map(id, chosen), results, strict=True))
         return alignments
@@ -244,7 +244,7 @@ class MakeClips:
         """The pieces of one part and the quiet between them, in order."""
         row, samples, offset = part.row, len(part.waveform), part.first
         transcript = alignment.transcript
-        far_cues = find_far_cues(alignment, [Cue(**cue) for cue in row["cues"] or ()])
+        far_cues = find_far_cues(alignment, cues_of(row))
         pieces = cut.cut(alignment, samples, count_labels, self.max_labels, self.thresholds)
         last_sample = raw_end = 0
         for piece in pieces:

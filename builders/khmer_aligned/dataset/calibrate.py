@@ -38,7 +38,7 @@ from khmer_aligned.device import run_forkable
 from khmer_aligned.errors import Failed, UserError
 from khmer_aligned.recordings import sources
 from khmer_aligned.recordings.builder import read_recordings
-from khmer_aligned.schema import SAMPLE_RATE, Cue
+from khmer_aligned.schema import SAMPLE_RATE, cues_of
 from khmer_aligned.text import Transcript
 
 # The sample ends with enough edges of enough recordings, or else at one of its limits.
@@ -173,7 +173,7 @@ def _locate_sample(
         decoded = [(r, w) for r, w in zip(rows, loaded, strict=True) if not isinstance(w, Failed)]
         waveforms = [waveform for _, waveform in decoded]
         transcripts = [Transcript.from_text(row["text"]) for row, _ in decoded]
-        cues = [[Cue(**cue) for cue in row["cues"] or ()] for row, _ in decoded]
+        cues = [cues_of(row) for row, _ in decoded]
         results = locate(waveforms, transcripts, aligner, thresholds, cues)
         for (row, waveform), result in zip(decoded, results, strict=True):
             if not isinstance(result, Failed):

@@ -33,7 +33,7 @@ from khmer_aligned.recordings.corrections import Decision, correct, latest
 from khmer_aligned.recordings.sources import Corpus
 from khmer_aligned.recordings.timed import TimedText
 from khmer_aligned.recordings.transcripts import read_transcript
-from khmer_aligned.schema import RECORDING_FEATURES, Cue, Problem, Recording
+from khmer_aligned.schema import RECORDING_FEATURES, Cue, Problem, Recording, cues_of
 from khmer_aligned.stores import as_path
 
 _BATCH = 8  # recordings that are decoded at once
@@ -151,7 +151,7 @@ def _correct_row(row: Row, decisions: list[Decision]) -> Row:
     """What decisions change of a row with a passage."""
     recording = Recording(
         row["id"], row["recording"], None, row["text"], row["path"],
-        problem=row["problem"], cues=tuple(Cue(**cue) for cue in row["cues"]),
+        problem=row["problem"], cues=cues_of(row),
         text_file=Path(row["text_file"]), text_start=row["text_start"],
     )  # fmt: skip
     corrected = correct(recording, decisions).recording
