@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import math
 import time
-from typing import Any
+from typing import Any, Protocol
 
 from tqdm import tqdm
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.integrations import TensorBoardCallback
 
 from khmer_aligned.errors import UserError
-from khmer_whisper.examples.mix import Epochs
-from khmer_whisper.examples.stream import Stream
 
 
 class Curves(TensorBoardCallback):
@@ -24,10 +22,16 @@ class Curves(TensorBoardCallback):
         pass
 
 
+class DrawsEpochs(Protocol):
+    """A sampler whose order depends on `epoch`."""
+
+    epoch: int
+
+
 class SetEpoch(TrainerCallback):
     """Sets the epoch of the sampler, which accelerate wraps in several ways."""
 
-    def __init__(self, sampler: Epochs | Stream) -> None:
+    def __init__(self, sampler: DrawsEpochs) -> None:
         self.sampler = sampler
 
     def on_epoch_begin(

@@ -5,6 +5,7 @@ import pytest
 
 from khmer_whisper.ctc.config import CtcConfig
 from khmer_whisper.ctc.examples import (
+    Steps,
     Utterances,
     Words,
     allowed_paths,
@@ -101,10 +102,24 @@ def test_masks_leave_most_of_the_features(shape):
     assert np.isfinite(features).all()
 
 
+def test_the_examples_of_a_step_are_joined_together_or_not_at_all():
+    steps = Steps(1003, 8, seed=1)
+    for epoch in range(2):
+        steps.epoch = epoch
+        keys = list(steps)
+        assert sorted(key.clip for key in keys) == list(range(1003))
+        seconds = [key.seconds for key in keys]
+        of_steps = [set(seconds[first : first + 8]) for first in range(0, 1003, 8)]
+        assert all(len(each) == 1 for each in of_steps)
+        joined = [each for (each,) in of_steps if each]
+        assert 0.1 < len(joined) / len(of_steps) < 0.3
+        assert 6 <= min(joined) < 12 and 24 < max(joined) <= 30
+
+
 def test_some_examples_are_clips_joined_to_the_length_of_a_window(few):
     rows = load(str(few), language="km").get("train")
     aligner = from_scratch(sizes=Sizes(hidden=32, layers=1))
-    utterances = Utterances(rows, aligner, CtcConfig(dataset=str(few), augment=0.0))
+    utterances = Utterances(rows, aligner, CtcConfig(dataset=str(few), augment=0.0, batch_size=2))
     longest = max(rows["duration"])
     joined = 0
     for key in utterances.sampler():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -18,13 +18,12 @@ from khmer_aligned.text import Transcript
 from khmer_whisper.ctc.config import CtcConfig
 from khmer_whisper.ctc.loss import BLANK, IGNORED
 from khmer_whisper.examples.make import augment
-from khmer_whisper.examples.mix import Epochs, Key
 from khmer_whisper.examples.rows import Row, waveform
 
 TRUSTED = 0.2  # a word that scored less gives no frame targets
 _BRIDGED = 0.08  # seconds between two tokens that the first of them is held for
 # Clips are shorter than the windows of a recording: some are joined, so that windows are learned.
-_JOINED, _JOINED_SECONDS = 0.2, (6.0, 30.0)  # share of examples; how long they get
+_JOINED, _JOINED_SECONDS = 0.2, (6.0, 30.0)  # share of steps; how long their examples get
 # SpecAugment (Park et al. 2019) on log-mel: masks, steps of one at most, bands of one at most.
 _MASKS, _MASKED_STEPS, _MASKED_BANDS = 2, 10, 12
 
@@ -141,8 +140,42 @@ def _frames(start: float, end: float, frame_seconds: float) -> slice:
     return slice(max(0, round(start / frame_seconds)), max(0, round(end / frame_seconds)))
 
 
+class Key(NamedTuple):
+    """One example: a clip, and the seconds to which others are joined behind it."""
+
+    epoch: int
+    clip: int
+    seconds: float = 0.0
+
+
+class Steps(torch.utils.data.Sampler):
+    """The keys of `count` clips, shuffled by the seed and `epoch`, which is set before each pass.
+
+    The examples of a step of `size` are joined or alone together: padded to one of 30 s, clips of
+    3 s would take ten times as long.
+    """
+
+    def __init__(self, count: int, size: int, seed: int) -> None:
+        self.count = count
+        self.size = size
+        self.seed = seed
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __iter__(self) -> Iterator[Key]:
+        generator = np.random.default_rng([self.seed, self.epoch])
+        clips = generator.permutation(self.count).tolist()
+        for first in range(0, self.count, self.size):
+            joined = generator.random() < _JOINED
+            seconds = generator.uniform(*_JOINED_SECONDS) if joined else 0.0
+            for clip in clips[first : first + self.size]:
+                yield Key(self.epoch, clip, seconds)
+
+
 class Utterances(torch.utils.data.Dataset):
-    """Examples of clips by their `Key`, as `Epochs` draws them.
+    """Examples of clips by their `Key`, as `Steps` draws them.
 
     What is drawn for an example is drawn from the seed and its key alone.
     """
@@ -159,8 +192,8 @@ class Utterances(torch.utils.data.Dataset):
         return len(self.rows)
 
     def __getitem__(self, key: Key) -> Example:
-        generator = np.random.default_rng([self.config.seed, *key])
-        samples, words = self._join(key.clip, generator)
+        generator = np.random.default_rng([self.config.seed, key.epoch, key.clip])
+        samples, words = self._join(key, generator)
         changed = generator.random() < self.config.augment
         if changed:
             samples, tempo = augment(samples, generator, min(self.longest, len(samples) * 2))
@@ -170,15 +203,13 @@ class Utterances(torch.utils.data.Dataset):
             mask(example.features, generator)
         return example
 
-    def _join(self, clip: int, generator: np.random.Generator) -> tuple[np.ndarray, Words]:
+    def _join(self, key: Key, generator: np.random.Generator) -> tuple[np.ndarray, Words]:
         """The samples (n,) of a clip, alone or with others behind it, and all their words."""
-        limit = 0.0
-        if generator.random() < _JOINED:
-            limit = min(self.longest, generator.uniform(*_JOINED_SECONDS) * SAMPLE_RATE)
+        limit = min(self.longest, key.seconds * SAMPLE_RATE)
+        clip, count = key.clip, 0
         parts: list[np.ndarray] = []
         texts: list[str] = []
         times: list[np.ndarray] = []
-        count = 0
         while True:
             row = self.rows[clip]
             samples, words = waveform(row), words_of(row)
@@ -193,9 +224,10 @@ class Utterances(torch.utils.data.Dataset):
             clip = int(generator.integers(len(self)))
         return np.concatenate(parts), Words(texts, np.concatenate(times))
 
-    def sampler(self) -> Epochs:
+    def sampler(self) -> Steps:
         """The keys in training order."""
-        return Epochs([len(self)], [1.0], self.config.seed)
+        size = self.config.batch_size * self.config.accumulation
+        return Steps(len(self), size, self.config.seed)
 
 
 def make_example(aligner: CtcAligner, samples: np.ndarray, spelling: Spelling) -> Example:
