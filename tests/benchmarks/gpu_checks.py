@@ -19,6 +19,7 @@ from gpu_common import (
     check,
     finish_command,
     forget_memory,
+    load_aligner,
     noise,
     start_command,
 )
@@ -27,7 +28,6 @@ from rapidfuzz.distance import Levenshtein
 
 from khmer_aligned import audio
 from khmer_aligned.aligners.base import frame_seconds
-from khmer_aligned.aligners.ctc import CtcAligner
 from khmer_aligned.aligners.mms import MmsAligner
 from khmer_aligned.alignment import viterbi
 from khmer_aligned.alignment.align import align
@@ -55,7 +55,7 @@ def words(setup: Setup) -> Iterator[Figure]:
         waveforms = [audio.load(file, name=file.name) for file in files]
         raw = [file.with_suffix(".txt").read_text(encoding="utf-8") for file in files]
         transcripts = [Transcript.from_text(text) for text in raw]
-        aligners = [CtcAligner(str(model), device) for device in (CPU, setup.device)]
+        aligners = [load_aligner(model, device) for device in (CPU, setup.device)]
         results = [align(waveforms, transcripts, aligner, lag=0.0) for aligner in aligners]
         failed = [result for one in results for result in one if isinstance(result, Failed)]
         check(not failed, f"{name}: not aligned: {failed[:1]}")
@@ -72,10 +72,9 @@ def agreement(setup: Setup) -> Iterator[Figure]:
     files = sorted(setup.source.glob("*.ogg"))[:8]
     waveforms = [audio.load(file, name=file.name) for file in files]
     exact, narrow = (
-        CtcAligner(str(setup.aligner), device).emissions(waveforms)
-        for device in (CPU, setup.device)
+        load_aligner(setup.aligner, device).emissions(waveforms) for device in (CPU, setup.device)
     )
-    blank = CtcAligner(str(setup.aligner), CPU).blank
+    blank = load_aligner(setup.aligner, CPU).blank
     yield from _compared("trained model", exact, narrow, blank)
     model = mms_model(setup)
     waveforms = [noise(20 if setup.toy else 300, seed=5)]

@@ -16,6 +16,8 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from khmer_aligned.aligners import ctc
+from khmer_aligned.hub.resolve import resolve
 from khmer_aligned.schema import SAMPLE_RATE
 
 SOURCES = [str(Path(__file__).parents[2] / name) for name in ("builders", "training")]
@@ -51,6 +53,11 @@ class CheckError(Exception):
 def check(right: bool, message: str) -> None:
     if not right:
         raise CheckError(message)
+
+
+def load_aligner(folder: Path, device: torch.device) -> ctc.CtcAligner:
+    """The aligner in a folder, on a device that is not always this process's own."""
+    return ctc.load(resolve(str(folder), "model"), str(folder), device)
 
 
 def synchronize(device: torch.device) -> None:

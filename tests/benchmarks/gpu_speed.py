@@ -16,6 +16,7 @@ from gpu_common import (
     Setup,
     best_seconds,
     forget_memory,
+    load_aligner,
     noise,
     peak_flops,
     peak_memory,
@@ -109,7 +110,7 @@ def mms(setup: Setup) -> Iterator[Figure]:
 def omni(setup: Setup) -> Iterator[Figure]:
     """omniASR-CTC-300M-v2's shape: the log-softmax is over 10,288 labels."""
     folder = omni_folder(setup)
-    aligner = CtcAligner(str(folder), setup.device)
+    aligner = load_aligner(folder, setup.device)
     model = Wav2Vec2ForCTC.from_pretrained(folder).eval().to(setup.device)
     flops = _flops_per_second(setup, model)
     del model
