@@ -16,6 +16,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import numpy as np
@@ -125,8 +126,8 @@ def measure(
     recording = spoiled.Recording.of(part, joined, condition.speed)
     alignments, align_unpatched = [], align.align
 
-    def align_and_keep(*args: object) -> list:
-        alignments.extend(align_unpatched(*args))
+    def align_and_keep(*args: Any, **options: Any) -> list:
+        alignments.extend(align_unpatched(*args, **options))
         return alignments[-1:]
 
     for seed in range(SEEDS):
@@ -158,9 +159,9 @@ def main() -> None:
     parser.add_argument("data", metavar="DATA", type=Path)
     parser.add_argument("tokenizer", metavar="TOKENIZER")
     parser.add_argument("--only", default="", help="conditions whose name holds this")
-    parser.add_argument("--lag", type=float, help="of the model, in seconds")
+    parser.add_argument("--lag", type=float, required=True, help="of the model, in seconds")
     options = parser.parse_args()
-    model = aligners.load(options.model, lag=options.lag)
+    model = aligners.load(options.model)
     count_labels = LabelCounter(options.tokenizer)
     sentences = read(options.data / "keosaly_labelled")
     with (options.data / "keosaly" / "metadata.csv").open(encoding="utf-8") as file:

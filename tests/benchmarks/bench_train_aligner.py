@@ -117,11 +117,12 @@ def train(
             process.wait(max(1, seconds - (time.monotonic() - began)))
         except subprocess.TimeoutExpired:
             process.kill()
-        log = out / f"{folder.name}.log"
-        print(f"{folder.name}: {time.monotonic() - began:.0f} s, {log.read_text()[-300:].strip()}")
+        written = out / f"{folder.name}.log"
+        last = written.read_text()[-300:].strip()
+        print(f"{folder.name}: {time.monotonic() - began:.0f} s, {last}")
         if process.returncode == 0:
             finished.append(folder)
-        log.unlink()
+        written.unlink()
     half = -(-len(finished) // 2)
     for number, folders in enumerate((finished[:half], finished[half:])):
         with tarfile.open(out / f"aligners{number}.tar", "w") as archive:
@@ -259,8 +260,8 @@ def _words_of(folder: Path) -> dict[str, list[tuple[str, float]]]:
 
 def _moved(before: list[tuple[str, float]], after: list[tuple[str, float]]) -> np.ndarray:
     """Seconds by which the words that both builds have start later in the second."""
-    texts = [[text for text, _ in words] for words in (before, after)]
-    blocks = SequenceMatcher(None, *texts, autojunk=False).get_matching_blocks()
+    first, second = ([text for text, _ in words] for words in (before, after))
+    blocks = SequenceMatcher(None, first, second, autojunk=False).get_matching_blocks()
     return np.array(
         [
             after[block.b + k][1] - before[block.a + k][1]

@@ -409,15 +409,20 @@ def compare_small(folder: str, grafted: dict[int, Grafted], rows: list[dict]) ->
             extended.tokenizer.encode(text, add_special_tokens=False).ids
         )
     features = torch.randn(1, 80, 3000, device=DEVICE)
-    found = {"characters": len(text), "seconds_of_speech": seconds, "labels": counts, "time": {}}
+    times: dict[str, float] = {}
     with torch.no_grad(), torch.autocast("cuda", torch.bfloat16, enabled=DEVICE == "cuda"):
         settled(whisper.model, features)
         for name, count in counts.items():
             started = now()
             whisper.model.generate(features, min_new_tokens=count, max_new_tokens=count)
-            found["time"][name] = now() - started
-    found["ratio"] = {name: found["time"]["stock"] / t for name, t in found["time"].items()}
-    return found
+            times[name] = now() - started
+    return {
+        "characters": len(text),
+        "seconds_of_speech": seconds,
+        "labels": counts,
+        "time": times,
+        "ratio": {name: times["stock"] / t for name, t in times.items()},
+    }
 
 
 def main() -> None:

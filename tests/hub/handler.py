@@ -61,7 +61,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def setup(self) -> None:
         super().setup()
-        self.hub = self.server.hub
+        self.hub: Any = getattr(self.server, "hub")  # noqa: B009 (its type is one level up)
         self.store = self.hub.store
 
     def log_message(self, *_: Any) -> None:

@@ -17,6 +17,16 @@ from .routes import Routes
 from .store import Store
 
 
+class HttpServer(ThreadingHTTPServer):
+    """Knows the Hub whose requests it takes."""
+
+    daemon_threads = True
+
+    def __init__(self, hub: Server) -> None:
+        super().__init__(("127.0.0.1", 0), Routes)
+        self.hub = hub
+
+
 @dataclass
 class Server:
     """The Hub: start it with `start`, stop it with `stop`; `url` is its HF_ENDPOINT."""
@@ -29,9 +39,7 @@ class Server:
     def __post_init__(self) -> None:
         self.store = Store(self.folder)
         self.xorbs: dict[str, bytes] = {}
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Routes)
-        self._http.daemon_threads = True
-        self._http.hub = self
+        self._http = HttpServer(self)
         self.url = f"http://127.0.0.1:{self._http.server_port}"
 
     def start(self) -> None:
