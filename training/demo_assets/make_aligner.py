@@ -19,7 +19,7 @@ from khmer_aligned.aligners.ctc import CtcAligner
 from khmer_aligned.alignment.viterbi import collapse
 from khmer_aligned.schema import SAMPLE_RATE
 from khmer_whisper.callbacks import Progress
-from khmer_whisper.ctc.config import CtcConfig
+from khmer_whisper.ctc.config import SCRATCH_RATE, CtcConfig
 from khmer_whisper.ctc.examples import Collator, Example, Spelling, Words, make_example, mask, spell
 from khmer_whisper.ctc.loss import BLANK
 from khmer_whisper.ctc.model import Sizes, from_scratch, save
@@ -99,7 +99,12 @@ def make_aligner(folder: Path, seed: int = 1) -> None:
     transformers.set_seed(seed)
     aligner = from_scratch(LETTERS, SIZES)
     config = CtcConfig(
-        dataset="random sentences", max_steps=STEPS, batch_size=BATCH_SIZE, seed=seed, workers=1
+        dataset="random sentences",
+        max_steps=STEPS,
+        batch_size=BATCH_SIZE,
+        learning_rate=SCRATCH_RATE,
+        seed=seed,
+        workers=1,
     )
     progress = Progress(seconds_per_step=5.0 * BATCH_SIZE)
     with tempfile.TemporaryDirectory() as checkpoints:

@@ -12,8 +12,10 @@ from khmer_aligned.errors import UserError
 from khmer_aligned.options import check_options, option
 from khmer_whisper.config import PROVENANCE, read_table, read_values
 
-# Of a model from scratch, and of one that has learned speech before.
-SCRATCH_RATE, TUNING_RATE = 2e-3, 1e-4
+# The learning rates of a model from scratch or a head alone, of a small model that has learned
+# speech before, and of a large one.
+SCRATCH_RATE, SMALL_RATE, TUNING_RATE = 2e-3, 1.5e-3, 1e-4
+SMALL = 20_000_000  # parameters, at most
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +42,8 @@ class CtcConfig:
     accumulation: int = option(1, "Batches in a step.", at_least=1)
     learning_rate: float = option(
         0.0,
-        f"At its highest; it rises, then falls to 0. 0 for {SCRATCH_RATE:g} from scratch, else "
+        f"At its highest; it rises, then falls to 0. 0 for {SCRATCH_RATE:g} from scratch, "
+        f"{SMALL_RATE:g} for a base of {SMALL // 10**6} M parameters or fewer, else "
         f"{TUNING_RATE:g}.",
         at_least=0,
     )
@@ -79,11 +82,16 @@ class CtcConfig:
         if not self.dataset:
             raise UserError("no dataset is named: give a Hub id or a folder")
         check_options(self)
-        if self.learning_rate == 0:
-            rate = TUNING_RATE if self.model and not self.freeze else SCRATCH_RATE
-            object.__setattr__(self, "learning_rate", rate)
         if self.freeze and not self.model:
             raise UserError("--freeze needs a --model whose encoder has learned something")
+
+    def rate(self, parameters: int) -> float:
+        """The learning rate for a model of so many parameters."""
+        if self.learning_rate:
+            return self.learning_rate
+        if self.freeze or not self.model:
+            return SCRATCH_RATE
+        return SMALL_RATE if parameters <= SMALL else TUNING_RATE
 
     @classmethod
     def read(cls, path: Path, **overrides: Any) -> CtcConfig:

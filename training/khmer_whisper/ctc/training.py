@@ -105,9 +105,16 @@ def _load(config: CtcConfig) -> Inputs:
         aligner = from_scratch()
     timed = any(words for words in rows["words"])
     pinned = replace(
-        config, dataset=splits.source.pinned, model=base.pinned if base else config.model
+        config,
+        dataset=splits.source.pinned,
+        model=base.pinned if base else config.model,
+        learning_rate=config.rate(_parameters(aligner)),
     )
     return Inputs(pinned, aligner, base, splits, rows, timed)
+
+
+def _parameters(aligner: CtcAligner) -> int:
+    return sum(p.numel() for p in aligner.model.parameters())
 
 
 def _usable(rows: Dataset) -> Dataset:
@@ -172,7 +179,7 @@ def _write_records(
         "hours": round(hours, 3),
         "word_times": inputs.timed,
         "licence": licence(inputs.base) if inputs.base else OWN_LICENCE,
-        "parameters": sum(p.numel() for p in inputs.aligner.model.parameters()),
+        "parameters": _parameters(inputs.aligner),
         "steps": steps,
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
         "versions": library_versions(),
