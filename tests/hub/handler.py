@@ -8,8 +8,8 @@ import socket
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler
-from typing import Any
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, cast
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from .store import HubError
@@ -50,6 +50,13 @@ class DroppedError(Exception):
     """The connection ends here, without an answer."""
 
 
+class HttpServer(ThreadingHTTPServer):
+    """Knows the Hub whose requests it takes."""
+
+    daemon_threads = True
+    hub: Any  # server.Server
+
+
 class Handler(BaseHTTPRequestHandler):
     """Answers with the method that the first matching row of `routes` names.
 
@@ -61,7 +68,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def setup(self) -> None:
         super().setup()
-        self.hub: Any = getattr(self.server, "hub")  # noqa: B009 (its type is one level up)
+        self.hub = cast(HttpServer, self.server).hub
         self.store = self.hub.store
 
     def log_message(self, *_: Any) -> None:

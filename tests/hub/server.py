@@ -9,22 +9,11 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
-from http.server import ThreadingHTTPServer
 from pathlib import Path
 
-from .handler import Fault, Request
+from .handler import Fault, HttpServer, Request
 from .routes import Routes
 from .store import Store
-
-
-class HttpServer(ThreadingHTTPServer):
-    """Knows the Hub whose requests it takes."""
-
-    daemon_threads = True
-
-    def __init__(self, hub: Server) -> None:
-        super().__init__(("127.0.0.1", 0), Routes)
-        self.hub = hub
 
 
 @dataclass
@@ -39,7 +28,8 @@ class Server:
     def __post_init__(self) -> None:
         self.store = Store(self.folder)
         self.xorbs: dict[str, bytes] = {}
-        self._http = HttpServer(self)
+        self._http = HttpServer(("127.0.0.1", 0), Routes)
+        self._http.hub = self
         self.url = f"http://127.0.0.1:{self._http.server_port}"
 
     def start(self) -> None:
