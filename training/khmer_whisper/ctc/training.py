@@ -108,13 +108,9 @@ def _load(config: CtcConfig) -> Inputs:
         config,
         dataset=splits.source.pinned,
         model=base.pinned if base else config.model,
-        learning_rate=config.rate(_parameters(aligner)),
+        learning_rate=config.rate(aligner.model.num_parameters()),
     )
     return Inputs(pinned, aligner, base, splits, rows, timed)
-
-
-def _parameters(aligner: CtcAligner) -> int:
-    return sum(p.numel() for p in aligner.model.parameters())
 
 
 def _usable(rows: Dataset) -> Dataset:
@@ -179,7 +175,7 @@ def _write_records(
         "hours": round(hours, 3),
         "word_times": inputs.timed,
         "licence": licence(inputs.base) if inputs.base else OWN_LICENCE,
-        "parameters": _parameters(inputs.aligner),
+        "parameters": inputs.aligner.model.num_parameters(),
         "steps": steps,
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
         "versions": library_versions(),
