@@ -10,6 +10,7 @@ from huggingface_hub import ModelCard, ModelCardData
 
 from khmer_aligned.files import write_whole
 from khmer_whisper.config import LANGUAGE, PROVENANCE
+from khmer_whisper.ctc.refine import Moves
 
 _UNKNOWN = "unknown"
 _BODY = """
@@ -70,7 +71,10 @@ def write_card(folder: Path) -> None:
 def _figures(metrics: dict) -> str:
     if not metrics["split"]:
         return "Nothing was measured: the dataset has no test split."
+    moves = metrics.get("moves")
+    moved = [f"Before it was learned: {Moves(**moves).summary()}.", ""] if moves else []
     lines = [
+        *moved,
         f"On {metrics['clips']} clips of the {metrics['split']} split:",
         "",
         "| | |",

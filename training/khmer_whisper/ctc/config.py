@@ -59,6 +59,12 @@ class CtcConfig:
         "as strong; 0 to learn no times.",
         at_least=0,
     )
+    refine: float = option(
+        0.1,
+        "Seconds by which the dataset's words may move to where their sound begins, before their "
+        "times are learned; 0 to learn them as they are.",
+        at_least=0,
+    )
     priors: float = option(
         0.3,
         "How much of the tokens' running frequency CTC's loss takes off.",

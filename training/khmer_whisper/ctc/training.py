@@ -6,7 +6,9 @@ import json
 import shutil
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 import transformers
 from datasets import Dataset
@@ -31,6 +33,7 @@ from khmer_whisper.ctc.config import CtcConfig
 from khmer_whisper.ctc.evaluation import Judgement, judge
 from khmer_whisper.ctc.examples import Collator, Utterances
 from khmer_whisper.ctc.model import from_base, from_scratch, save
+from khmer_whisper.ctc.refine import Moves, learn, measure, refine
 from khmer_whisper.ctc.trainer import CtcTrainer, finish
 from khmer_whisper.decode import is_out_of_memory
 from khmer_whisper.evaluation import library_versions
@@ -43,11 +46,16 @@ OWN_LICENCE = "apache-2.0"  # of weights that no other weights went into
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A finished training, whose aligner lies in `folder`; judged on `split`, None without one."""
+    """A finished training, whose aligner lies in `folder`; judged on `split`, None without one.
+
+    moves: how far the words of the training clips moved before their times were learned; None
+    where no times were.
+    """
 
     folder: Path
     split: str | None
     judgement: Judgement | None
+    moves: Moves | None
     steps: int
 
 
@@ -79,15 +87,17 @@ def train_aligner(config: CtcConfig, out: Path) -> Result:
         record = _record(inputs)
         if differs(checkpoints, record):
             write_whole(checkpoints / RECORD, record)
-        steps = _fit(inputs, checkpoints)
         split = next((name for name in ("test", "validation") if inputs.splits.get(name)), None)
+        inputs, moves = _refine(inputs, split)
+        steps = _fit(inputs, checkpoints)
         judgement = judge(inputs.aligner, inputs.splits.splits[split]) if split else None
         if judgement and judgement.lag is not None:
             inputs.aligner.model.config.update({LAG: judgement.lag})
         save(inputs.aligner, out)
-        _write_records(out, inputs, split, judgement, steps)
+        result = Result(out, split, judgement, moves, steps)
+        _write_records(inputs, result)
     shutil.rmtree(checkpoints)
-    return Result(out, split, judgement, steps)
+    return result
 
 
 def _load(config: CtcConfig) -> Inputs:
@@ -128,6 +138,22 @@ def _record(inputs: Inputs) -> str:
     return same.toml({"data": inputs.splits.source.version})
 
 
+def _refine(inputs: Inputs, split: str | None) -> tuple[Inputs, Moves | None]:
+    """The inputs with the words of the training clips and of `split` where their sounds begin, and
+    how far the former moved; None where no times are learned."""
+    config = inputs.config
+    if not (inputs.timed and config.refine and (config.targets or config.tolerance)):
+        return inputs, None
+    refiner = learn(inputs.rows, config.refine, config.seed)
+    if refiner is None:
+        return inputs, measure(np.zeros(0), len(inputs.rows))
+    rows, moves = refine(inputs.rows, refiner)
+    splits = dict(inputs.splits.splits)
+    if split:
+        splits[split] = refine(splits[split], refiner)[0]
+    return replace(inputs, rows=rows, splits=replace(inputs.splits, splits=splits)), moves
+
+
 def _fit(inputs: Inputs, checkpoints: Path) -> int:
     """Train to the end; returns the number of steps."""
     config, aligner = inputs.config, inputs.aligner
@@ -163,11 +189,9 @@ def _fit(inputs: Inputs, checkpoints: Path) -> int:
     return trainer.state.global_step
 
 
-def _write_records(
-    out: Path, inputs: Inputs, split: str | None, judgement: Judgement | None, steps: int
-) -> None:
+def _write_records(inputs: Inputs, result: Result) -> None:
     """metrics.json, training.toml and the card."""
-    splits = inputs.splits
+    splits, out, judgement = inputs.splits, result.folder, result.judgement
     hours = sum(inputs.rows["duration"]) / 3600
     provenance = {
         "dataset_version": splits.source.version,
@@ -176,15 +200,20 @@ def _write_records(
         "word_times": inputs.timed,
         "licence": licence(inputs.base) if inputs.base else OWN_LICENCE,
         "parameters": inputs.aligner.model.num_parameters(),
-        "steps": steps,
+        "steps": result.steps,
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
         "versions": library_versions(),
     }
     if inputs.base:
         provenance["model_version"] = inputs.base.version
-    metrics = {"split": split if judgement else None, "dataset": splits.source.identity}
+    metrics: dict[str, Any] = {
+        "split": result.split if judgement else None,
+        "dataset": splits.source.identity,
+    }
     if judgement:
         metrics |= asdict(judgement) | {"letter_error_rate": judgement.letter_error_rate}
+    if result.moves:
+        metrics["moves"] = asdict(result.moves)
     write_whole(out / "metrics.json", json.dumps(metrics, ensure_ascii=False, indent=2) + "\n")
     write_whole(out / "training.toml", inputs.config.toml(provenance))
     write_card(out)
