@@ -9,9 +9,20 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from datasets import Dataset, Features, Value
 
 from khmer_aligned import audio
-from khmer_aligned.schema import SAMPLE_RATE
+from khmer_aligned.aligners.base import Aligner
+from khmer_aligned.alignment.align import align
+from khmer_aligned.errors import Failed
+from khmer_aligned.schema import CLIP_FEATURES, SAMPLE_RATE
+from khmer_aligned.text import Transcript
+
+# Over a plain struct, as encoding Audio would need torchcodec.
+PLAIN_FEATURES = Features(
+    CLIP_FEATURES | {"audio": {"bytes": Value("binary"), "path": Value("string")}}
+)
+WORD_FIELDS = ("text", "start", "end", "score")
 
 
 class SentenceWord(NamedTuple):
@@ -113,6 +124,46 @@ def concatenate(sentences: Sequence[Sentence], *, spaced: bool = True) -> Joined
         if line:
             text += line + ("\n" if spaced else " ")
     return Joined(np.concatenate([s.waveform for s in sentences]), text, words, joined)
+
+
+def aligned_clips(sentences: Sequence[Sentence], aligner: Aligner, lag: float) -> Dataset:
+    """Each sentence as a clip with the word times of an aligner, `lag` seconds earlier."""
+    rows: dict[str, list] = {name: [] for name in CLIP_FEATURES}
+    for first in range(0, len(sentences), 25):
+        part = sentences[first : first + 25]
+        texts = [Transcript.from_text(sentence.text) for sentence in part]
+        alignments = align([s.waveform for s in part], texts, aligner, lag=lag)
+        for k, (sentence, alignment) in enumerate(zip(part, alignments, strict=True), first):
+            assert not isinstance(alignment, Failed)
+            words = [{f: getattr(w, f) for f in WORD_FIELDS} for w in alignment.words]
+            seconds = len(sentence.waveform) / SAMPLE_RATE
+            row = {
+                "id": f"sentence{k}-00000",
+                "audio": {"bytes": audio.encode_flac(sentence.waveform), "path": None},
+                "text": sentence.text,
+                "spoken": sentence.text,
+                "words": words,
+                "duration": seconds,
+                "score": 1.0,
+                "recording": f"sentence{k}",
+                "speaker": None,
+                "start": 0.0,
+                "end": seconds,
+            }
+            for name, value in row.items():
+                rows[name].append(value)
+    return Dataset.from_dict(rows, features=PLAIN_FEATURES)
+
+
+def late(clips: Dataset, sentences: Sequence[Sentence]) -> np.ndarray:
+    """Seconds (W,) by which words begin later than trusted labels of the same text near them."""
+    found = []
+    for words, sentence in zip(clips["words"], sentences, strict=True):
+        for label in sentence.words:
+            off = [w["start"] - label.start for w in words if w["text"] == label.text]
+            if label.trusted and off:
+                found.append(min(off, key=abs))
+    return np.array(found)
 
 
 def join(labelled: Path, first: int, count: int, *, spaced: bool = True) -> Joined:

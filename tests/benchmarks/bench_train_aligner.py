@@ -3,12 +3,16 @@
     python tests/benchmarks/bench_train_aligner.py train DATASET OUT [--lag SECONDS] [--epochs N]
     python tests/benchmarks/bench_train_aligner.py judge OUT LABELLED STAND_IN
     python tests/benchmarks/bench_train_aligner.py compare BUILD BUILD
+    python tests/benchmarks/bench_train_aligner.py refine BUILD LABELLED STAND_IN --lag SECONDS
 
 `train` trains all the variants on a built DATASET side by side, on one GPU where there is one, and
 writes them, in half precision, into two archives in OUT. `judge` aligns the sentences in LABELLED
 (../shared/data/keosaly_labelled), joined to recordings of some minutes, with each of them and with
 the aligner that the dataset was built with, and prints a table: nothing is taken off any time.
-`compare` says what a second build with another aligner changes.
+`compare` says what a second build with another aligner changes. `refine` moves the word times that
+STAND_IN gives the labelled sentences to where the sound changes, as train-aligner does with those
+that it learns from: learned from clips of BUILD, in several amounts, all times off by the same, and
+spoiled audio.
 """
 
 from __future__ import annotations
@@ -22,11 +26,16 @@ import tarfile
 import time
 from difflib import SequenceMatcher
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from datasets import Dataset
+
+if TYPE_CHECKING:
+    from conditions import Condition
 
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / name) for name in ("builders", "training", "tests")]
@@ -40,6 +49,7 @@ VARIANTS: dict[str, dict[str, float]] = {
     "targets and limited delay": NONE | {"targets": 1, "tolerance": 0.04},
     "all three": {"targets": 1, "priors": 0.3, "tolerance": 0.04},
 }
+SPOILED = ("pink noise, 10 dB", "music, 10 dB", "reverberation, 0.5 s", "telephone")
 GROUP = 30  # sentences in a recording
 # Run by each training. Where numba is missing an aligner can be trained, but not judged.
 _TRAIN = """
@@ -240,6 +250,83 @@ def compare(before: Path, after: Path) -> None:
         f"{1000 * np.percentile(off, 50):.0f} ms, 90 % by {1000 * np.percentile(off, 90):.0f} ms, "
         f"{np.mean(off > 0.1):.1%} by more than 100 ms"
     )
+
+
+@main.command()
+@click.argument("build", type=click.Path(path_type=Path, exists=True))
+@click.argument("labelled", type=click.Path(path_type=Path, exists=True))
+@click.argument("stand_in", type=click.Path(path_type=Path, exists=True))
+@click.option("--lag", required=True, type=float, help="Seconds that STAND_IN is late.")
+@click.option("--sentences", default=500)
+def refine(build: Path, labelled: Path, stand_in: Path, lag: float, sentences: int) -> None:
+    """Print how far word starts are from the labels before and after they are moved."""
+    import conditions
+
+    from joined import aligned_clips, late, read
+    from khmer_aligned import aligners
+    from khmer_whisper.ctc import refine as refining
+    from khmer_whisper.examples import data
+
+    spoken = read(labelled, 0, sentences)
+    aligner = aligners.load(str(stand_in))
+    clips = aligned_clips(spoken, aligner, lag)
+    rows = data.load(str(build)).splits["train"]
+    refining._NEEDED = 0  # so that it can be seen what too little does
+    print(
+        f"{sentences} sentences; word starts against the labels, in ms\n\n| learned from | bias "
+        "before | median | 90th percentile | bias after | median | 90th percentile |\n"
+        "|---|---|---|---|---|---|---|"
+    )
+
+    def show(name: str, learned: Dataset, moved: Dataset) -> None:
+        refiner = refining.learn(learned, within=0.1, seed=42)
+        after, _ = refining.refine(moved, refiner)
+        figures = [
+            f"{1000 * value:+.0f}" if k == 0 else f"{1000 * value:.0f}"
+            for off in (late(moved, spoken), late(after, spoken))
+            for k, value in enumerate([np.median(off), *np.percentile(np.abs(off), (50, 90))])
+        ]
+        print(f"| {name} | {' | '.join(figures)} |", flush=True)
+
+    for minutes in (60, 20, 10, 5, 2):
+        part = np.searchsorted(np.cumsum(rows["duration"]), 60 * minutes)
+        show(f"{minutes} minutes of other clips", rows.select(range(part)), clips)
+    show("themselves", clips, clips)
+    for seconds in (-0.04, 0.04):
+        later = [_shift(each, seconds) for each in (rows, clips)]
+        show(f"60 minutes, all times {1000 * seconds:+.0f} ms", *later)
+    for condition in conditions.CONDITIONS + conditions.DEGRADED:
+        if condition.name in SPOILED and condition.gaps == "room":
+            spoiled = [_spoil(each, condition) for each in (rows.select(range(1_200)), clips)]
+            show(f"60 minutes, both with {condition.name}", *spoiled)
+
+
+def _shift(clips: Dataset, seconds: float) -> Dataset:
+    """All words later by `seconds`."""
+    column = [
+        [word | {key: max(0.0, word[key] + seconds) for key in ("start", "end")} for word in words]
+        for words in clips["words"]
+    ]
+    feature = clips.features["words"]
+    return clips.remove_columns("words").add_column("words", column, feature=feature)
+
+
+def _spoil(clips: Dataset, condition: Condition) -> Dataset:
+    """The clips under a condition, their words at the times that they were given without it."""
+    from joined import PLAIN_FEATURES
+    from khmer_aligned.audio import encode_flac
+    from khmer_whisper.examples.rows import waveform
+
+    rng = np.random.default_rng(0)
+    column = [
+        {
+            "bytes": encode_flac(condition.change(waveform(row), rng).astype(np.float32)),
+            "path": None,
+        }
+        for row in clips
+    ]
+    feature = PLAIN_FEATURES["audio"]
+    return clips.remove_columns("audio").add_column("audio", column, feature=feature)
 
 
 def _words_of(folder: Path) -> dict[str, list[tuple[str, float]]]:

@@ -69,6 +69,12 @@ def test_a_word_that_repeats_a_token_may_hold_a_blank():
     assert allowed[:, 0].all()
 
 
+def test_between_words_that_share_a_token_a_blank_has_room():
+    timed = words(("ក", 0.0, 0.1), ("ក", 0.1, 0.2))
+    allowed = allowed_paths(spell(timed, IDS), 10, FRAME, 5, tolerance=0.005)
+    assert allowed[4, 0] and not allowed[:4, 0].any()
+
+
 def test_a_doubtful_word_gives_no_time():
     row = {
         "words": [

@@ -8,10 +8,8 @@ import torch
 from datasets import Dataset
 
 from khmer_aligned import aligners
-from khmer_aligned.alignment.align import align
 from khmer_aligned.audio import encode_flac
 from khmer_aligned.schema import SAMPLE_RATE
-from khmer_aligned.text import Transcript
 from khmer_whisper.ctc import refine as module
 from khmer_whisper.ctc.config import CtcConfig
 from khmer_whisper.ctc.refine import learn, refine
@@ -19,7 +17,7 @@ from khmer_whisper.ctc.training import train_aligner
 from khmer_whisper.examples import data
 
 from ...conftest import SHARED
-from ...joined import read
+from ...joined import PLAIN_FEATURES, aligned_clips, late, read
 from ..conftest import WORDS, clip, write_dataset
 
 STAND_IN = SHARED / "models/khmer-ctc-micro"
@@ -38,8 +36,8 @@ def spoken(number: int) -> dict:
     """A clip of four words, one every 0.4 s from 0.1 s on; its times are off."""
     generator = np.random.default_rng(number)
     row = clip(number, generator.permutation(list(WORDS)).tolist(), f"r{number}", quiet=0.1)
-    for word, late in zip(row["words"], generator.uniform(-JITTER, JITTER, 4), strict=True):
-        word["start"] += late
+    for word, off in zip(row["words"], generator.uniform(-JITTER, JITTER, 4), strict=True):
+        word["start"] += off
     for word, following in itertools.pairwise(row["words"]):
         word["end"] = following["start"]
     return row
@@ -63,7 +61,7 @@ def distances(rows) -> np.ndarray:
 def test_words_move_to_their_sounds(rows, refiner):
     assert np.percentile(distances(rows), (50, 90)) == pytest.approx((0.03, 0.054), abs=0.006)
     moved, moves = refine(rows, refiner)
-    assert np.percentile(distances(moved), 90) <= 0.02
+    assert (np.percentile(distances(moved), (50, 90)) <= (0.015, 0.03)).all()
     assert moves.words == 320 and moves.left == 0
     assert moves.median == pytest.approx(0.03, abs=0.01)
     assert "word starts moved by" in moves.summary()
@@ -99,7 +97,7 @@ def test_the_same_seed_moves_alike_and_leaves_other_draws_alone(rows, refiner, m
 def test_a_word_whose_time_is_not_trusted_keeps_it(rows, refiner):
     (row,) = rows.select([0])
     row["words"][1]["score"] = 0.1
-    (moved,) = refine(Dataset.from_list([row], features=rows.features), refiner)[0]["words"]
+    (moved,) = refine(Dataset.from_list([row], features=PLAIN_FEATURES), refiner)[0]["words"]
     assert moved[1] == pytest.approx(row["words"][1])
     assert moved[2]["start"] == pytest.approx(0.9, abs=0.025)
 
@@ -108,7 +106,7 @@ def test_words_without_room_keep_their_times(rows, refiner):
     (row,) = rows.select([0])
     row["audio"] = {"bytes": encode_flac(np.zeros(800, np.float32)), "path": None}
     row["duration"] = 800 / SAMPLE_RATE
-    moved, moves = refine(Dataset.from_list([row], features=rows.features), refiner)
+    moved, moves = refine(Dataset.from_list([row], features=PLAIN_FEATURES), refiner)
     assert moved["words"][0] == row["words"]
     assert moves.left == 1 and moves.words == 0
 
@@ -131,44 +129,14 @@ def test_a_training_says_what_it_did_to_the_times(dataset, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.skipif(not LABELLED.is_dir(), reason="needs the speech beside the project")
-def test_real_words_are_nearer_to_their_labels(tmp_path, monkeypatch):
+def test_real_words_are_nearer_to_their_labels(monkeypatch):
     """The stand-in aligner's times of sentences against labels that were made without it."""
     monkeypatch.setattr(module, "_BATCHES", 250)
     sentences = read(LABELLED, 0, 240)
-    aligner = aligners.load(str(STAND_IN))
-    clips, labels = [], []
-    for first in range(0, len(sentences), 25):
-        part = sentences[first : first + 25]
-        texts = [Transcript.from_text(sentence.text) for sentence in part]
-        aligned = align([s.waveform for s in part], texts, aligner, lag=0.188)
-        for sentence, alignment in zip(part, aligned, strict=True):
-            row = clip(len(clips), ["ធំ"], f"r{len(clips)}")
-            seconds = len(sentence.waveform) / SAMPLE_RATE
-            words = [
-                {"text": w.text, "start": w.start, "end": w.end, "score": w.score}
-                for w in alignment.words
-            ]
-            clips.append(
-                row
-                | {"audio": {"bytes": encode_flac(sentence.waveform), "path": None}}
-                | {"text": sentence.text, "words": words, "duration": seconds}
-            )
-            labels.append([(w.text, w.start) for w in sentence.words if w.trusted])
-    folder = write_dataset(tmp_path / "real", {"train": clips})
-    rows = data.load(str(folder)).splits["train"]
-    moved, _ = refine(rows, learn(rows, within=0.1, seed=1))
-    before, after = (_distances(split["words"], labels) for split in (rows, moved))
+    rows = aligned_clips(sentences, aligners.load(str(STAND_IN)), lag=0.188)
+    refiner = learn(rows, within=0.1, seed=1)
+    before = np.abs(late(rows, sentences))
+    after = np.abs(late(refine(rows, refiner)[0], sentences))
     assert len(before) == len(after) > 1500
-    assert np.percentile(after, 90) <= np.percentile(before, 90) - 0.005
+    assert np.percentile(after, 90) <= np.percentile(before, 90) - 0.003
     assert np.median(after) <= np.median(before)
-    assert np.percentile(after, 90) <= 0.042
-
-
-def _distances(clips, labels) -> np.ndarray:
-    """Seconds between the words and the labels nearest to them of the same text."""
-    found = []
-    for words, labelled in zip(clips, labels, strict=True):
-        for text, start in labelled:
-            same = [abs(w["start"] - start) for w in words if w["text"] == text]
-            found += [min(same)] if same else []
-    return np.array(found)

@@ -131,7 +131,9 @@ def allowed_paths(
         latest = min(end + tolerance, following)
         allowed[_frames(start - tolerance, latest, frame_seconds), tokens[:, None]] = True
         if (tokens[1:] != tokens[:-1]).all():
-            allowed[_frames(start, end - tolerance, frame_seconds), BLANK] = False
+            # Neighbouring words that share a letter need a blank between them.
+            latest = end - max(tolerance, frame_seconds)
+            allowed[_frames(start, latest, frame_seconds), BLANK] = False
         following = start
     return allowed
 
