@@ -1,4 +1,4 @@
-"""Aligners trained with and without label priors, frame targets and limited delay: their times.
+"""Aligners trained with and without what keeps letters in their places: their times.
 
     python tests/benchmarks/bench_train_aligner.py train DATASET OUT [--lag SECONDS] [--epochs N]
     python tests/benchmarks/bench_train_aligner.py judge OUT LABELLED STAND_IN
@@ -40,14 +40,15 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / name) for name in ("builders", "training", "tests")]
 
-NONE = {"targets": 0, "priors": 0, "tolerance": 0}
+NONE = {"targets": 0, "priors": 0, "tolerance": 0, "refine": 0}
 VARIANTS: dict[str, dict[str, float]] = {
     "neither": NONE,
     "priors": NONE | {"priors": 0.3},
     "targets": NONE | {"targets": 1},
     "targets and priors": NONE | {"targets": 1, "priors": 0.3},
     "targets and limited delay": NONE | {"targets": 1, "tolerance": 0.04},
-    "all three": {"targets": 1, "priors": 0.3, "tolerance": 0.04},
+    "all three": NONE | {"targets": 1, "priors": 0.3, "tolerance": 0.04},
+    "all three, words moved": {"targets": 1, "priors": 0.3, "tolerance": 0.02, "refine": 0.1},
 }
 SPOILED = ("pink noise, 10 dB", "music, 10 dB", "reverberation, 0.5 s", "telephone")
 GROUP = 30  # sentences in a recording

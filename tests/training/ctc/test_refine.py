@@ -48,7 +48,7 @@ def refiner(rows):
     """One that has learned enough for the chords of four words, not for speech."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "_NEEDED", 60)
-        patch.setattr(module, "_BATCHES", 60)
+        patch.setattr(module, "_BATCHES", 30)
         return learn(rows, within=0.1, seed=1)
 
 
@@ -82,9 +82,10 @@ def test_nothing_but_times_changes_and_they_stay_in_order_within_the_clip(rows, 
         assert np.abs(bounds[:, 0] - starts).max() <= 0.1 + 0.005
 
 
+@pytest.mark.slow
 def test_the_same_seed_moves_alike_and_leaves_other_draws_alone(rows, refiner, monkeypatch):
     monkeypatch.setattr(module, "_NEEDED", 60)
-    monkeypatch.setattr(module, "_BATCHES", 60)
+    monkeypatch.setattr(module, "_BATCHES", 30)
     torch.manual_seed(7)
     expected = torch.rand(3)
     torch.manual_seed(7)

@@ -72,7 +72,7 @@ class CtcConfig:
         at_most=1,
     )
     tolerance: float = option(
-        0.04,
+        0.02,
         "Seconds by which CTC may begin a word earlier, and end it earlier or later, than the "
         "dataset; 0 for letters anywhere.",
         at_least=0,
