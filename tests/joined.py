@@ -155,12 +155,20 @@ def aligned_clips(sentences: Sequence[Sentence], aligner: Aligner, lag: float) -
     return Dataset.from_dict(rows, features=PLAIN_FEATURES)
 
 
-def late(clips: Dataset, sentences: Sequence[Sentence]) -> np.ndarray:
-    """Seconds (W,) by which words begin later than trusted labels of the same text near them."""
+def lateness(
+    clips: Dataset, sentences: Sequence[Sentence], times: Sequence[np.ndarray]
+) -> np.ndarray:
+    """Seconds (N,) by which words, at times (W, 2) in each clip, begin later than the trusted label
+    of the same text that is nearest."""
     found = []
-    for words, sentence in zip(clips["words"], sentences, strict=True):
+    for words, sentence, known in zip(clips["words"], sentences, times, strict=True):
+        starts = known[:, 0].tolist()
         for label in sentence.words:
-            off = [w["start"] - label.start for w in words if w["text"] == label.text]
+            off = [
+                start - label.start
+                for w, start in zip(words, starts, strict=True)
+                if w["text"] == label.text and not np.isnan(start)
+            ]
             if label.trusted and off:
                 found.append(min(off, key=abs))
     return np.array(found)

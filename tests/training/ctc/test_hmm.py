@@ -59,5 +59,7 @@ def test_letters_without_room_have_no_path():
     chain = chain_of(["ក", "ខ"], sounds_of("កខ"))
     scores = np.zeros((2 * STATES - 1, 6), np.float32)
     assert find_path(scores, chain, *ANYWHERE) is None
+    gone = np.array([-9.0, 0.0]), np.array([-1.0, np.inf])
+    assert find_path(np.zeros((8, 6), np.float32), chain, *gone) is None
     late = np.array([5.0, 0.0]), np.array([9.0, np.inf])
     assert find_path(np.zeros((8, 6), np.float32), chain, *late) is None

@@ -121,8 +121,8 @@ def train_aligner(dataset: str, out: Path, config_file: Path | None, **options: 
     except KeyboardInterrupt:
         click.echo("stopped: the same command goes on from the last checkpoint", err=True)
         raise
-    if result.moves:
-        click.echo(f"train split: {result.moves.summary()}")
+    if result.word_times:
+        click.echo(f"train split: {result.word_times}")
     if result.judgement:
         click.echo(f"{result.split} split: {result.judgement.summary()}")
     click.echo(f"\nAligner: {out}")

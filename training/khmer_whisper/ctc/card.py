@@ -10,7 +10,6 @@ from huggingface_hub import ModelCard, ModelCardData
 
 from khmer_aligned.files import write_whole
 from khmer_whisper.config import LANGUAGE, PROVENANCE
-from khmer_whisper.ctc.refine import Moves
 
 _UNKNOWN = "unknown"
 _BODY = """
@@ -19,7 +18,7 @@ _BODY = """
 A CTC aligner over Khmer characters, trained with {hours:g} hours ({clips:,} clips) of \
 {dataset}{base}. `khmer-aligned --aligner` takes it.
 
-{figures}
+{word_times}{figures}
 
 Word times of the dataset that it was trained on are what it has learned: figures against them say \
 how well it has learned, not how right they are. What it makes of the same recordings again should \
@@ -46,7 +45,7 @@ def write_card(folder: Path) -> None:
     metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     training = tomllib.loads((folder / "training.toml").read_text(encoding="utf-8"))
     provenance = training[PROVENANCE]
-    own = provenance["licence"]
+    own, line = provenance["licence"], metrics["word_times"]
     base, _, revision = training["model"].partition("@")
     header = ModelCardData(
         language=LANGUAGE,
@@ -62,6 +61,7 @@ def write_card(folder: Path) -> None:
         clips=provenance["clips"],
         dataset=metrics["dataset"],
         base=f", from {Path(base).name if not revision else base}" if base else ", from scratch",
+        word_times=f"In the training clips {line}.\n\n" if line else "",
         figures=_figures(metrics),
         licence=_licence(own, bool(base)),
     )
@@ -71,10 +71,8 @@ def write_card(folder: Path) -> None:
 def _figures(metrics: dict) -> str:
     if not metrics["split"]:
         return "Nothing was measured: the dataset has no test split."
-    moves = metrics.get("moves")
-    moved = [f"Before it was learned: {Moves(**moves).summary()}.", ""] if moves else []
+    learned = "the dataset's, moved in the same way" if metrics.get("moves") else "the dataset's"
     lines = [
-        *moved,
         f"On {metrics['clips']} clips of the {metrics['split']} split:",
         "",
         "| | |",
@@ -83,7 +81,7 @@ def _figures(metrics: dict) -> str:
     ]
     if metrics["lag"] is not None:
         lines += [
-            f"| word starts later than the dataset's (median of {metrics['words']:,}) | "
+            f"| word starts later than {learned} (median of {metrics['words']:,}) | "
             f"{1000 * metrics['lag']:+.0f} ms |",
             f"| distance from them without that, median | {1000 * metrics['median']:.0f} ms |",
             f"| 90th percentile | {1000 * metrics['percentile90']:.0f} ms |",

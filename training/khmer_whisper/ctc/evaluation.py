@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,9 +23,9 @@ _CLIPS = 64  # whose audio is read at a time
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """Of one split: greedy letters against those of the text, aligned word starts against the
-    dataset's, in seconds. Lag is the median of the differences, and the distances are what is
-    left without it; None where the dataset has no word times."""
+    """Of one split: greedy letters against those of the text, aligned word starts against those
+    that were learned, the dataset's or moved, in seconds. Lag is the median of the differences, and
+    the distances are what is left without it; None where the dataset has no word times."""
 
     clips: int
     letters: int
@@ -45,7 +45,7 @@ class Judgement:
         if self.lag is None or self.median is None or self.percentile90 is None:
             return line
         return (
-            f"{line}; word starts against the dataset's {1000 * self.lag:+.0f} ms, without that "
+            f"{line}; word starts against those learned {1000 * self.lag:+.0f} ms, without that "
             f"half within {1000 * self.median:.0f} ms and 90 % within "
             f"{1000 * self.percentile90:.0f} ms"
         )
@@ -53,25 +53,28 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class Aligned:
-    """A clip: its tokens as the dataset times them, the greedy tokens of its emission, and where
-    its own tokens lie by forced alignment, (L, 2) in seconds; None where they do not fit into the
-    audio."""
+    """A clip: its tokens at the times that were learned, the greedy tokens of its emission, and
+    where its own tokens lie by forced alignment, (L, 2) in seconds; None where they do not fit into
+    the audio."""
 
     expected: Spelling
     greedy: np.ndarray
     times: np.ndarray | None
 
 
-def align_clips(aligner: CtcAligner, rows: Dataset, label: str) -> Iterator[Aligned]:
-    """Align the clips of a split with their own words."""
+def align_clips(
+    aligner: CtcAligner, rows: Dataset, label: str, times: Sequence[np.ndarray] | None = None
+) -> Iterator[Aligned]:
+    """Align the clips of a split with their own words; `times` as in `Utterances`."""
     ids = {token: i for i, token in enumerate(aligner.vocabulary) if i != BLANK}
     frame = aligner.stride / SAMPLE_RATE
     with tqdm(total=len(rows), desc=label, unit="clip", delay=2) as bar:
         for start in range(0, len(rows), _CLIPS):
-            part = [rows[i] for i in range(start, min(start + _CLIPS, len(rows)))]
+            numbers = range(start, min(start + _CLIPS, len(rows)))
+            part = [rows[i] for i in numbers]
             emissions = aligner.emissions([waveform(row) for row in part])
-            for row, emission in zip(part, emissions, strict=True):
-                spelling = spell(words_of(row), ids)
+            for i, row, emission in zip(numbers, part, emissions, strict=True):
+                spelling = spell(words_of(row, times[i] if times else None), ids)
                 yield Aligned(
                     spelling,
                     viterbi.collapse(emission.argmax(axis=1), BLANK),
@@ -80,11 +83,13 @@ def align_clips(aligner: CtcAligner, rows: Dataset, label: str) -> Iterator[Alig
             bar.update(len(part))
 
 
-def judge(aligner: CtcAligner, rows: Dataset) -> Judgement:
-    """Judge an aligner on the clips of one split."""
+def judge(
+    aligner: CtcAligner, rows: Dataset, times: Sequence[np.ndarray] | None = None
+) -> Judgement:
+    """Judge an aligner on the clips of one split; `times` as in `Utterances`."""
     letters = errors = 0
     differences: list[np.ndarray] = []
-    for clip in align_clips(aligner, rows, "judging the aligner"):
+    for clip in align_clips(aligner, rows, "judging the aligner", times):
         expected = clip.expected
         letters += len(expected.ids)
         errors += Levenshtein.distance(expected.ids.tolist(), clip.greedy.tolist())

@@ -54,14 +54,18 @@ class Example:
     frames: int
 
 
-def words_of(row: Row) -> Words:
-    """A clip's words with their times, or without where its dataset has none."""
+def words_of(row: Row, times: np.ndarray | None = None) -> Words:
+    """A clip's words with the dataset's times, or without where it has none; `times` (W, 2) in
+    their place."""
     if row["words"]:
-        times = [
+        texts = [w["text"] for w in row["words"]]
+        if times is not None:
+            return Words(texts, times)
+        known = [
             (w["start"], w["end"]) if w["score"] >= TRUSTED else (np.nan, np.nan)
             for w in row["words"]
         ]
-        return Words([w["text"] for w in row["words"]], np.array(times))
+        return Words(texts, np.array(known))
     texts = [word.text for word in Transcript.from_text(row["text"]).words]
     return Words(texts, np.full((len(texts), 2), np.nan))
 
@@ -179,11 +183,19 @@ class Steps(torch.utils.data.Sampler):
 class Utterances(torch.utils.data.Dataset):
     """Examples of clips by their `Key`, as `Steps` draws them.
 
-    What is drawn for an example is drawn from the seed and its key alone.
+    times: of each clip, (W, 2), in place of the dataset's. What is drawn for an example is drawn
+    from the seed and its key alone.
     """
 
-    def __init__(self, rows: Dataset, aligner: CtcAligner, config: CtcConfig) -> None:
+    def __init__(
+        self,
+        rows: Dataset,
+        aligner: CtcAligner,
+        config: CtcConfig,
+        times: Sequence[np.ndarray] | None = None,
+    ) -> None:
         self.rows = rows
+        self.times = times
         self.aligner = aligner
         self.config = config
         self.ids = {token: i for i, token in enumerate(aligner.vocabulary) if i != BLANK}
@@ -214,7 +226,8 @@ class Utterances(torch.utils.data.Dataset):
         times: list[np.ndarray] = []
         while True:
             row = self.rows[clip]
-            samples, words = waveform(row), words_of(row)
+            samples = waveform(row)
+            words = words_of(row, self.times[clip] if self.times else None)
             if parts and count + len(samples) > limit:
                 break
             parts.append(samples)

@@ -11,9 +11,8 @@ from numba import njit
 PAUSE = 0  # the sound of what is between words
 OTHER = 1  # the sound of a word without a letter
 STATES = 2  # of a letter, a frame each at least
-_VOWELS = frozenset(map(chr, range(0x17B6, 0x17CB)))  # and the signs of a nasal or a breath
-# Signs that are not heard by themselves: of subscripts, of silent letters, of short vowels.
-_UNHEARD = frozenset("\u17d2\u17cb\u17cc\u17cd\u17ce\u17cf\u17d0\u17d1")
+# With the signs of a nasal or a breath; signs of subscripts and silent letters are not heard.
+_VOWELS = frozenset(map(chr, range(0x17B6, 0x17C9)))
 
 
 class Chain(NamedTuple):
@@ -32,7 +31,7 @@ class Chain(NamedTuple):
 
 def letters_of(word: str) -> list[str]:
     """The letters of a word that are heard."""
-    return [c for c in word.lower() if (c.isalpha() or c in _VOWELS) and c not in _UNHEARD]
+    return [c for c in word.lower() if c.isalpha() or c in _VOWELS]
 
 
 def sounds_of(words: Iterable[str]) -> dict[str, int]:
@@ -79,7 +78,7 @@ def _walk(scores, sounds, optional, lows, highs):
     steps = np.zeros((frames, states), np.int8)  # by which a state was reached
     best, following = np.full(states, -np.inf), np.full(states, -np.inf)
     for state in range(min(2, states)):
-        if lows[state] <= 0:
+        if lows[state] <= 0 <= highs[state]:
             best[state] = scores[0, sounds[state]]
     for t in range(1, frames):
         for state in range(states):

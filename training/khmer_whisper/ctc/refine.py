@@ -29,54 +29,23 @@ from khmer_whisper.examples.rows import Row, waveform
 
 _HOP = 160  # samples from frame to frame
 _FRAME = _HOP / SAMPLE_RATE  # seconds
+_WINDOW = 400  # samples that a frame hears
 _BANDS = 40
-# Frames heard on each side, of 25 ms: a tenth of a second in all. Of 5,046 labelled words half were
-# within 15 ms and 90 % within 35 with 4; within 15 and 40 with 2, 15 and 40 with 6.
+# Frames heard on each side: a tenth of a second in all. Of 5,046 labelled words half were within
+# 15 ms and 90 % within 35 with 4; within 15 and 40 with 2, 15 and 40 with 6.
 _CONTEXT = 4
 _HIDDEN = 256
 _ROUNDS = 5  # the second to last of which moved starts by 5 ms or less in the median
 _BATCHES, _BATCH, _RATE = 500, 2048, 1e-3  # of frames, in a round
 # Seconds of clips that are learned from, and that are needed. Of the labelled words 90 % had been
 # within 47 ms; they were within 35 after 148 or 17 minutes of other clips, 45 after 6, 55 after 2.
-_LEARNED, _NEEDED = 3600, 600
+_LEARNED, NEEDED = 3600, 600
 
 
 @dataclass(frozen=True, slots=True)
-class Moves:
-    """How far word starts were moved, in seconds: the median, and the distances from zero. The
-    words of `left` clips stayed where they were; all of them where `words` is 0."""
-
-    words: int
-    left: int
-    shift: float
-    median: float
-    percentile90: float
-
-    def summary(self) -> str:
-        """The figures in a line."""
-        if self.words == 0:
-            return (
-                f"its word times were learned as they are: fewer than {_NEEDED // 60} minutes of "
-                "clips have them, too few to learn from where words begin"
-            )
-        return (
-            f"word starts moved by {1000 * self.shift:+.0f} ms in the median, half by at most "
-            f"{1000 * self.median:.0f} ms, 90 % by at most {1000 * self.percentile90:.0f} ms"
-            + (f"; {self.left} clips left as they were" if self.left else "")
-        )
-
-
-def measure(off: np.ndarray, left: int) -> Moves:
-    """The figures of starts that moved by `off` seconds, (W,)."""
-    if len(off) == 0:
-        return Moves(0, left, 0.0, 0.0, 0.0)
-    median, high = np.percentile(np.abs(off), (50, 90))
-    return Moves(len(off), left, float(np.median(off)), float(median), float(high))
-
-
-@dataclass(frozen=True, slots=True)
-class Clip:
-    """log_mel (T + 2 * _CONTEXT, _BANDS) float32; times (W, 2) in seconds, NaN where unknown."""
+class Heard:
+    """A clip: log_mel (T + 2 * _CONTEXT, _BANDS) float32, of mean 0 and deviation 1 in each band;
+    its states; times (W, 2) in seconds, NaN where they are not trusted."""
 
     log_mel: np.ndarray
     chain: Chain
@@ -100,8 +69,8 @@ class Refiner:
         size = count_sounds(sounds)
         self.log_prior = np.zeros(size, np.float32)
         self.generator = torch.Generator().manual_seed(seed)
-        with torch.random.fork_rng():
-            torch.manual_seed(seed)
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(seed)
             self.network = nn.Sequential(
                 nn.Linear((2 * _CONTEXT + 1) * _BANDS, _HIDDEN),
                 nn.ReLU(),
@@ -110,9 +79,9 @@ class Refiner:
                 nn.Linear(_HIDDEN, size),
             ).to(self.device)
         self._optimizer = torch.optim.Adam(self.network.parameters(), lr=_RATE)
-        self._log_mel = torchaudio.transforms.MelSpectrogram(
+        self._mel = torchaudio.transforms.MelSpectrogram(
             SAMPLE_RATE,
-            n_fft=400,
+            n_fft=_WINDOW,
             hop_length=_HOP,
             n_mels=_BANDS,
             f_min=60,
@@ -120,25 +89,23 @@ class Refiner:
             pad_mode="constant",
         )
 
-    def clip(self, row: Row) -> Clip:
-        """The clip of a row whose words have times. Frame i is around sample _HOP * i."""
-        words = words_of(row)
-        mel = self._log_mel(torch.from_numpy(waveform(row))).T
-        heard = torch.log(mel + 1e-6)
-        heard = (heard - heard.mean(0)) / (heard.std(0, correction=0) + 1e-3)
-        padded = np.pad(heard.numpy(), ((_CONTEXT, _CONTEXT), (0, 0)), mode="edge")
-        return Clip(padded, chain_of(words.texts, self.sounds), words.times)
+    def hear(self, row: Row, times: np.ndarray) -> Heard:
+        """The clip of a row whose words have times. Frame i is around sample _HOP * (i + 1/2)."""
+        samples = waveform(row)[_HOP // 2 :]
+        samples = np.pad(samples, (0, max(0, _WINDOW - len(samples))))
+        log_mel = torch.log(self._mel(torch.from_numpy(samples)).T + 1e-6).numpy()
+        log_mel = (log_mel - log_mel.mean(0)) / (log_mel.std(0) + 1e-3)
+        padded = np.pad(log_mel, ((_CONTEXT, _CONTEXT), (0, 0)), mode="edge")
+        texts = [word["text"] for word in row["words"]]
+        return Heard(padded, chain_of(texts, self.sounds), times)
 
-    def learn(self, clips: Sequence[Clip]) -> None:
+    def learn(self, clips: Sequence[Heard]) -> None:
         """Learn the letters of all frames of the clips, and where they are, in turn."""
         frames = torch.from_numpy(np.concatenate([clip.log_mel for clip in clips])).to(self.device)
-        ends = np.cumsum([len(clip.log_mel) for clip in clips])
+        ends = np.cumsum([len(clip.log_mel) for clip in clips]) - _CONTEXT
         centres = torch.from_numpy(
             np.concatenate(
-                [
-                    end - _CONTEXT - clip.frames + np.arange(clip.frames)
-                    for end, clip in zip(ends, clips, strict=True)
-                ]
+                [np.arange(end - c.frames, end) for end, c in zip(ends, clips, strict=True)]
             )
         )
         targets = [_spread(clip) for clip in clips]
@@ -167,17 +134,17 @@ class Refiner:
             self._optimizer.step()
 
     @torch.inference_mode()
-    def _path(self, clip: Clip) -> np.ndarray | None:
+    def _path(self, clip: Heard) -> np.ndarray | None:
         """The state of each frame; posteriors over priors stand for likelihoods."""
         heard = torch.from_numpy(clip.log_mel).to(self.device).unfold(0, 2 * _CONTEXT + 1, 1)
         scores = self.network(heard.transpose(1, 2).flatten(1)).log_softmax(-1).cpu().numpy()
         starts = clip.times[:, 0]
         known = ~np.isnan(starts)
-        earliest = np.where(known, (starts - self.within) / _FRAME + 0.5, 0)
-        latest = np.where(known, (starts + self.within) / _FRAME + 0.5, np.inf)
+        earliest = np.where(known, (starts - self.within) / _FRAME, 0)
+        latest = np.where(known, (starts + self.within) / _FRAME, np.inf)
         return find_path(scores - self.log_prior, clip.chain, earliest, latest)
 
-    def times(self, clip: Clip) -> np.ndarray | None:
+    def move(self, clip: Heard) -> np.ndarray | None:
         """The moved times (W, 2), NaN where they were; None where the letters find no room."""
         path = self._path(clip)
         if path is None:
@@ -186,15 +153,16 @@ class Refiner:
         moved = np.full_like(clip.times, np.nan)
         for k in np.flatnonzero(~np.isnan(clip.times[:, 0])):
             frames = np.flatnonzero(words == k)
-            moved[k] = frames[0] - 0.5, frames[-1] + 0.5
-        return np.clip(moved, 0, clip.frames - 1) * _FRAME
+            moved[k] = frames[0] * _FRAME, (frames[-1] + 1) * _FRAME
+        return moved
 
 
-def _spread(clip: Clip) -> np.ndarray:
+def _spread(clip: Heard) -> np.ndarray:
     """The sound of each frame (T,), the letters of a word evenly over its time."""
     chain = clip.chain
     sounds = np.full(clip.frames, PAUSE, np.int64)
-    starts, ends = np.round(clip.times.T / _FRAME).astype(np.int64)
+    bounds = np.round(clip.times.T / _FRAME).astype(np.int64)
+    starts, ends = np.clip(bounds, 0, clip.frames)
     following = np.append(starts[1:], clip.frames)
     for k, (start, end) in enumerate(zip(starts, np.minimum(ends, following), strict=True)):
         own = chain.sounds[chain.words == k]
@@ -205,43 +173,17 @@ def _spread(clip: Clip) -> np.ndarray:
 
 def learn(rows: Dataset, within: float, seed: int) -> Refiner | None:
     """Learn from clips drawn from `rows` all of whose words have times; None where they are few."""
-    texts = {word["text"] for words in rows["words"] for word in words}
-    refiner = Refiner(sounds_of(texts), within, seed)
-    clips, seconds = [], 0.0
+    drawn, seconds = [], 0.0
     for i in np.random.default_rng(seed).permutation(len(rows)).tolist():
         if seconds > _LEARNED:
             break
         row = rows[i]
-        times = words_of(row).times
-        if row["words"] and not np.isnan(times).any():
-            clips.append(refiner.clip(row))
+        if row["words"] and not np.isnan(times := words_of(row).times).any():
+            drawn.append((row, times))
             seconds += row["duration"]
-    if seconds < _NEEDED:
+    if seconds < NEEDED:
         return None
-    refiner.learn(clips)
+    sounds = sounds_of({word["text"] for row, _ in drawn for word in row["words"]})
+    refiner = Refiner(sounds, within, seed)
+    refiner.learn([refiner.hear(row, times) for row, times in drawn])
     return refiner
-
-
-def refine(rows: Dataset, refiner: Refiner) -> tuple[Dataset, Moves]:
-    """The clips of a split, their words where `refiner` hears them, and how far they moved."""
-    column, moved, left = [], [np.zeros(0)], 0
-    for row in tqdm(rows, desc="moving words", unit="clip", delay=2):
-        words = row["words"]
-        if words:
-            clip = refiner.clip(row)
-            times = refiner.times(clip)
-            if times is None:
-                left += 1
-            else:
-                known = ~np.isnan(times[:, 0])
-                moved.append((times - clip.times)[known, 0])
-                words = [
-                    word | {"start": start, "end": end} if is_known else word
-                    for word, (start, end), is_known in zip(
-                        words, times.tolist(), known, strict=True
-                    )
-                ]
-        column.append(words)
-    feature = rows.features["words"]
-    changed = rows.remove_columns("words").add_column("words", column, feature=feature)
-    return changed, measure(np.concatenate(moved), left)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -33,14 +34,16 @@ from khmer_whisper.ctc.config import CtcConfig
 from khmer_whisper.ctc.evaluation import Judgement, judge
 from khmer_whisper.ctc.examples import Collator, Utterances
 from khmer_whisper.ctc.model import from_base, from_scratch, save
-from khmer_whisper.ctc.refine import Moves, learn, measure, refine
+from khmer_whisper.ctc.refine import learn
 from khmer_whisper.ctc.trainer import CtcTrainer, finish
+from khmer_whisper.ctc.word_times import TOO_FEW, Moved, Moves, move_words, read, write
 from khmer_whisper.decode import is_out_of_memory
 from khmer_whisper.evaluation import library_versions
 from khmer_whisper.examples import data
 from khmer_whisper.examples.data import Splits
 from khmer_whisper.quiet import one_line_errors
 
+_WORD_TIMES = "word_times.npz"  # among the checkpoints
 OWN_LICENCE = "apache-2.0"  # of weights that no other weights went into
 
 
@@ -48,14 +51,15 @@ OWN_LICENCE = "apache-2.0"  # of weights that no other weights went into
 class Result:
     """A finished training, whose aligner lies in `folder`; judged on `split`, None without one.
 
-    moves: how far the words of the training clips moved before their times were learned; None
-    where no times were.
+    moves: how far the words of the training clips moved before their times were learned, None
+    where they did not; word_times: what was done to them, in a line, None where none were learned.
     """
 
     folder: Path
     split: str | None
     judgement: Judgement | None
     moves: Moves | None
+    word_times: str | None
     steps: int
 
 
@@ -69,6 +73,12 @@ class Inputs:
     splits: Splits
     rows: Dataset  # to learn from
     timed: bool  # whether they have word times
+
+    @property
+    def moves_words(self) -> bool:
+        """Whether word times are learned, and moved before."""
+        config = self.config
+        return self.timed and config.refine > 0 and (config.targets > 0 or config.tolerance > 0)
 
 
 def train_aligner(config: CtcConfig, out: Path) -> Result:
@@ -86,15 +96,21 @@ def train_aligner(config: CtcConfig, out: Path) -> Result:
     with lock_folder(checkpoints):
         record = _record(inputs)
         if differs(checkpoints, record):
+            (checkpoints / _WORD_TIMES).unlink(missing_ok=True)
             write_whole(checkpoints / RECORD, record)
         split = next((name for name in ("test", "validation") if inputs.splits.get(name)), None)
-        inputs, moves = _refine(inputs, split)
-        steps = _fit(inputs, checkpoints)
-        judgement = judge(inputs.aligner, inputs.splits.splits[split]) if split else None
+        moved = _move_words(inputs, split, checkpoints / _WORD_TIMES)
+        times = {name: each.times for name, each in moved.items()}
+        steps = _fit(inputs, times.get("train"), checkpoints)
+        judgement = (
+            judge(inputs.aligner, inputs.splits.splits[split], times.get(split)) if split else None
+        )
         if judgement and judgement.lag is not None:
             inputs.aligner.model.config.update({LAG: judgement.lag})
         save(inputs.aligner, out)
-        result = Result(out, split, judgement, moves, steps)
+        moves = moved["train"].moves if moved else None
+        line = moves.summary() if moves else TOO_FEW if inputs.moves_words else None
+        result = Result(out, split, judgement, moves, line, steps)
         _write_records(inputs, result)
     shutil.rmtree(checkpoints)
     return result
@@ -138,28 +154,30 @@ def _record(inputs: Inputs) -> str:
     return same.toml({"data": inputs.splits.source.version})
 
 
-def _refine(inputs: Inputs, split: str | None) -> tuple[Inputs, Moves | None]:
-    """The inputs with the words of the training clips and of `split` where their sounds begin, and
-    how far the former moved; None where no times are learned."""
+def _move_words(inputs: Inputs, split: str | None, file: Path) -> dict[str, Moved]:
+    """The word times of the training clips and of `split`, moved to where the sounds begin; none
+    where they are not to be moved or too few. Kept in `file`: what goes on learns the same."""
     config = inputs.config
-    if not (inputs.timed and config.refine and (config.targets or config.tolerance)):
-        return inputs, None
+    if not inputs.moves_words:
+        return {}
+    if file.exists():
+        return read(file)
     refiner = learn(inputs.rows, config.refine, config.seed)
     if refiner is None:
-        return inputs, measure(np.zeros(0), len(inputs.rows))
-    rows, moves = refine(inputs.rows, refiner)
-    splits = dict(inputs.splits.splits)
+        return {}
+    moved = {"train": move_words(inputs.rows, refiner)}
     if split:
-        splits[split] = refine(splits[split], refiner)[0]
-    return replace(inputs, rows=rows, splits=replace(inputs.splits, splits=splits)), moves
+        moved[split] = move_words(inputs.splits.splits[split], refiner)
+    write(file, moved)
+    return moved
 
 
-def _fit(inputs: Inputs, checkpoints: Path) -> int:
-    """Train to the end; returns the number of steps."""
+def _fit(inputs: Inputs, times: Sequence[np.ndarray] | None, checkpoints: Path) -> int:
+    """Train to the end, the words at `times` where there are any; returns the number of steps."""
     config, aligner = inputs.config, inputs.aligner
     if not inputs.timed:
         config = replace(config, targets=0.0, tolerance=0.0)
-    utterances = Utterances(inputs.rows, aligner, config)
+    utterances = Utterances(inputs.rows, aligner, config, times)
     sampler = utterances.sampler()
     seconds = sum(inputs.rows["duration"]) / len(inputs.rows)
     progress = Progress(seconds * config.batch_size * config.accumulation)
@@ -212,6 +230,7 @@ def _write_records(inputs: Inputs, result: Result) -> None:
     }
     if judgement:
         metrics |= asdict(judgement) | {"letter_error_rate": judgement.letter_error_rate}
+    metrics["word_times"] = result.word_times
     if result.moves:
         metrics["moves"] = asdict(result.moves)
     write_whole(out / "metrics.json", json.dumps(metrics, ensure_ascii=False, indent=2) + "\n")
