@@ -24,7 +24,9 @@ import subprocess
 import sys
 import tarfile
 import time
+from dataclasses import replace
 from difflib import SequenceMatcher
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -270,13 +272,16 @@ def refine(build: Path, labelled: Path, stand_in: Path, lag: float, sentences: i
 
     from joined import aligned_clips, lateness, read
     from khmer_aligned import aligners
+    from khmer_aligned.audio import encode_flac
     from khmer_whisper.ctc import refine as refining
     from khmer_whisper.ctc.examples import words_of
     from khmer_whisper.ctc.word_times import move_words
     from khmer_whisper.examples import data
+    from khmer_whisper.examples.rows import waveform
 
     spoken = read(labelled, 0, sentences)
-    clips = aligned_clips(spoken, aligners.load(str(stand_in)), lag)
+    aligner = aligners.load(str(stand_in))
+    clips = aligned_clips(spoken, aligner, lag)
     rows = data.load(str(build)).splits["train"]
     refining.NEEDED = 0  # so that it can be seen what too little does
     print(
@@ -304,9 +309,12 @@ def refine(build: Path, labelled: Path, stand_in: Path, lag: float, sentences: i
         later = [_shift(each, seconds) for each in (hour, clips)]
         show(f"60 minutes, all times {1000 * seconds:+.0f} ms", *later)
     for condition in conditions.CONDITIONS + conditions.DEGRADED:
-        if condition.name in SPOILED and condition.gaps == "room":
-            spoiled = [_spoil(each, condition) for each in (hour, clips)]
-            show(f"60 minutes, both with {condition.name}", *spoiled)
+        name = condition.name
+        if name in SPOILED and condition.gaps == "room":
+            change = partial(_spoil, condition=condition)
+            worse = [replace(each, waveform=change(each.waveform)) for each in spoken]
+            learned = _with_audio(hour, [encode_flac(change(waveform(row))) for row in hour])
+            show(f"60 minutes, all audio with {name}", learned, aligned_clips(worse, aligner, lag))
 
 
 def _first(clips: Dataset, minutes: float) -> Dataset:
@@ -324,20 +332,14 @@ def _shift(clips: Dataset, seconds: float) -> Dataset:
     return clips.remove_columns("words").add_column("words", column, feature=feature)
 
 
-def _spoil(clips: Dataset, condition: Condition) -> Dataset:
-    """The clips under a condition, their words at the times that they were given without it."""
-    from joined import PLAIN_FEATURES
-    from khmer_aligned.audio import encode_flac
-    from khmer_whisper.examples.rows import waveform
+def _spoil(samples: np.ndarray, condition: Condition) -> np.ndarray:
+    return condition.change(samples, np.random.default_rng(0)).astype(np.float32)
 
-    rng = np.random.default_rng(0)
-    column = [
-        {
-            "bytes": encode_flac(condition.change(waveform(row), rng).astype(np.float32)),
-            "path": None,
-        }
-        for row in clips
-    ]
+
+def _with_audio(clips: Dataset, encoded: list[bytes]) -> Dataset:
+    from joined import PLAIN_FEATURES
+
+    column = [{"bytes": each, "path": None} for each in encoded]
     feature = PLAIN_FEATURES["audio"]
     return clips.remove_columns("audio").add_column("audio", column, feature=feature)
 
