@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from datasets import Dataset, Features, Value
+from datasets import Dataset, Features
 
 from khmer_aligned import audio
 from khmer_aligned.aligners.base import Aligner
 from khmer_aligned.alignment.align import align
 from khmer_aligned.errors import Failed
-from khmer_aligned.schema import CLIP_FEATURES, SAMPLE_RATE
+from khmer_aligned.schema import CLIP_FEATURES, RECORDING_FEATURES, SAMPLE_RATE, Clip, Word
 from khmer_aligned.text import Transcript
 
 # Over a plain struct, as encoding Audio would need torchcodec.
-PLAIN_FEATURES = Features(
-    CLIP_FEATURES | {"audio": {"bytes": Value("binary"), "path": Value("string")}}
-)
-WORD_FIELDS = ("text", "start", "end", "score")
+PLAIN_FEATURES = Features(CLIP_FEATURES | {"audio": RECORDING_FEATURES["audio"]})
 
 
 class SentenceWord(NamedTuple):
@@ -128,31 +125,29 @@ def concatenate(sentences: Sequence[Sentence], *, spaced: bool = True) -> Joined
 
 def aligned_clips(sentences: Sequence[Sentence], aligner: Aligner, lag: float) -> Dataset:
     """Each sentence as a clip with the word times of an aligner, `lag` seconds earlier."""
-    rows: dict[str, list] = {name: [] for name in CLIP_FEATURES}
+    rows = []
     for first in range(0, len(sentences), 25):
         part = sentences[first : first + 25]
         texts = [Transcript.from_text(sentence.text) for sentence in part]
         alignments = align([s.waveform for s in part], texts, aligner, lag=lag)
         for k, (sentence, alignment) in enumerate(zip(part, alignments, strict=True), first):
             assert not isinstance(alignment, Failed)
-            words = [{f: getattr(w, f) for f in WORD_FIELDS} for w in alignment.words]
             seconds = len(sentence.waveform) / SAMPLE_RATE
-            row = {
-                "id": f"sentence{k}-00000",
-                "audio": {"bytes": audio.encode_flac(sentence.waveform), "path": None},
-                "text": sentence.text,
-                "spoken": sentence.text,
-                "words": words,
-                "duration": seconds,
-                "score": 1.0,
-                "recording": f"sentence{k}",
-                "speaker": None,
-                "start": 0.0,
-                "end": seconds,
-            }
-            for name, value in row.items():
-                rows[name].append(value)
-    return Dataset.from_dict(rows, features=PLAIN_FEATURES)
+            clip = Clip(
+                id=f"sentence{k}-00000",
+                audio=audio.encode_flac(sentence.waveform),
+                text=sentence.text,
+                spoken=sentence.text,
+                words=[Word(w.text, w.start, w.end, w.score) for w in alignment.words],
+                duration=seconds,
+                score=1.0,
+                recording=f"sentence{k}",
+                speaker=None,
+                start=0.0,
+                end=seconds,
+            )
+            rows.append(asdict(clip) | {"audio": {"bytes": clip.audio, "path": None}})
+    return Dataset.from_list(rows, features=PLAIN_FEATURES)
 
 
 def lateness(

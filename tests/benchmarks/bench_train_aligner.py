@@ -17,7 +17,6 @@ spoiled audio.
 
 from __future__ import annotations
 
-import itertools
 import os
 import shutil
 import subprocess
@@ -155,14 +154,19 @@ def _copy_earlier(dataset: Path, copy: Path, lag: float) -> None:
     shutil.copy(dataset / "README.md", copy)
     for path in (dataset / "data").glob("*.parquet"):
         table = pq.read_table(path)
-        words = table["words"].to_pylist()
-        for word in itertools.chain.from_iterable(words):
-            word["start"], word["end"] = (max(0.0, word[k] - lag) for k in ("start", "end"))
+        words = [_later(clip, -lag) for clip in table["words"].to_pylist()]
         place = table.schema.get_field_index("words")
         column = pa.array(words, type=table.schema.field("words").type)
         pq.write_table(
             table.set_column(place, table.schema.field("words"), column), copy / "data" / path.name
         )
+
+
+def _later(words: list[dict], seconds: float) -> list[dict]:
+    """A clip's words, all later by `seconds`."""
+    return [
+        word | {key: max(0.0, word[key] + seconds) for key in ("start", "end")} for word in words
+    ]
 
 
 def _halve(folder: Path) -> None:
@@ -292,14 +296,12 @@ def refine(build: Path, labelled: Path, stand_in: Path, lag: float, sentences: i
 
     def show(name: str, learned: Dataset, moved: Dataset) -> None:
         refiner = refining.learn(learned, within=0.1, seed=42)
-        given = [words_of(row).times for row in moved]
-        figures = [
-            f"{1000 * value:+.0f}" if k == 0 else f"{1000 * value:.0f}"
-            for times in (given, move_words(moved, refiner).times)
-            for off in [lateness(moved, spoken, times)]
-            for k, value in enumerate([np.median(off), *np.percentile(np.abs(off), (50, 90))])
-        ]
-        print(f"| {name} | {' | '.join(figures)} |", flush=True)
+        cells = [name]
+        for times in ([words_of(row).times for row in moved], move_words(moved, refiner).times):
+            off = 1000 * lateness(moved, spoken, times)
+            median, high = np.percentile(np.abs(off), (50, 90))
+            cells += [f"{np.median(off):+.0f}", f"{median:.0f}", f"{high:.0f}"]
+        print(f"| {' | '.join(cells)} |", flush=True)
 
     for minutes in (60, 20, 10, 5, 2):
         show(f"{minutes} minutes of other clips", _first(rows, minutes), clips)
@@ -324,12 +326,8 @@ def _first(clips: Dataset, minutes: float) -> Dataset:
 
 def _shift(clips: Dataset, seconds: float) -> Dataset:
     """All words later by `seconds`."""
-    column = [
-        [word | {key: max(0.0, word[key] + seconds) for key in ("start", "end")} for word in words]
-        for words in clips["words"]
-    ]
-    feature = clips.features["words"]
-    return clips.remove_columns("words").add_column("words", column, feature=feature)
+    words = [_later(clip, seconds) for clip in clips["words"]]
+    return _with_column(clips, "words", words, clips.features["words"])
 
 
 def _spoil(samples: np.ndarray, condition: Condition) -> np.ndarray:
@@ -339,9 +337,12 @@ def _spoil(samples: np.ndarray, condition: Condition) -> np.ndarray:
 def _with_audio(clips: Dataset, encoded: list[bytes]) -> Dataset:
     from joined import PLAIN_FEATURES
 
-    column = [{"bytes": each, "path": None} for each in encoded]
-    feature = PLAIN_FEATURES["audio"]
-    return clips.remove_columns("audio").add_column("audio", column, feature=feature)
+    sounds = [{"bytes": each, "path": None} for each in encoded]
+    return _with_column(clips, "audio", sounds, PLAIN_FEATURES["audio"])
+
+
+def _with_column(clips: Dataset, name: str, values: list, feature: object) -> Dataset:
+    return clips.remove_columns(name).add_column(name, values, feature=feature)
 
 
 def _words_of(folder: Path) -> dict[str, list[tuple[str, float]]]:

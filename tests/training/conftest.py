@@ -87,6 +87,11 @@ def messages(stderr: str) -> list[str]:
     return [line for line in re.split(r"[\r\n]+", stderr) if line and not BAR.search(line)]
 
 
+def interrupt(*_) -> None:
+    """Ends a training by the keyboard, in place of one of its steps."""
+    raise KeyboardInterrupt
+
+
 def close(first: Path, second: Path, atol: float = 0) -> None:
     """Asserts that two model folders hold the same weights."""
     weights = load_file(second / "model.safetensors")
@@ -100,8 +105,6 @@ def write_dataset(folder: Path, splits: dict[str, list[dict]]) -> Path:
     for split, rows in splits.items():
         columns = {name: [row[name] for row in rows] for name in CLIP_FEATURES}
         # Over a plain struct, as encoding Audio would need torchcodec.
-        plain = CLIP_FEATURES.copy()
-        plain["audio"] = {"bytes": "binary", "path": "string"}
         table = Dataset.from_dict(columns).cast_column("audio", CLIP_FEATURES["audio"])
         table = table.cast(CLIP_FEATURES)
         table.to_parquet(str(folder / "data" / f"{split}-00000-of-00001.parquet"))

@@ -17,7 +17,7 @@ from khmer_whisper.checkpoints import last_checkpoint
 from khmer_whisper.config import Config
 
 from ..hub.fixtures import SOURCES
-from .conftest import clip, close, write_dataset
+from .conftest import clip, close, interrupt, write_dataset
 
 EVERYTHING = {
     "join": 0.5,
@@ -84,9 +84,6 @@ def test_killed_twice_it_ends_with_the_same_weights(few, tiny_folder, tmp_path):
 def test_cut_off_after_the_last_step_it_still_ends_the_same(few, tiny_folder, tmp_path):
     config = Config(dataset=str(few), model=str(tiny_folder), max_steps=4, evaluate_every=2)
     training.train(config, tmp_path / "undisturbed")
-
-    def interrupt(*_):
-        raise KeyboardInterrupt
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(training, "restore_model", interrupt)

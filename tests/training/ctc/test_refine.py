@@ -20,7 +20,7 @@ from khmer_whisper.examples import data
 
 from ...conftest import SHARED
 from ...joined import PLAIN_FEATURES, aligned_clips, lateness, read
-from ..conftest import WORDS, clip, write_dataset
+from ..conftest import WORDS, clip, interrupt, write_dataset
 
 STAND_IN = SHARED / "models/khmer-ctc-micro"
 LABELLED = SHARED / "data/keosaly_labelled"
@@ -183,10 +183,6 @@ def test_a_training_learns_the_moved_times_and_says_so(tmp_path, quick, monkeypa
     card = (tmp_path / "out/README.md").read_text(encoding="utf-8")
     assert f"In the training clips {result.moves.summary()}." in card
     assert "later than the dataset's, moved in the same way" in card
-
-
-def interrupt(*_):
-    raise KeyboardInterrupt
 
 
 @pytest.mark.slow

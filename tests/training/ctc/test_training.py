@@ -28,7 +28,7 @@ from khmer_whisper.transcription.word_times import choose_time_words
 from khmer_whisper.transcription.words import AlignWords
 
 from ...hub.fixtures import SOURCES
-from ..conftest import WORD_SECONDS, close, random_words, sound
+from ..conftest import WORD_SECONDS, close, interrupt, random_words, sound
 
 STEPS = {"batch_size": 4, "max_steps": 6, "learning_rate": 1e-3}
 
@@ -163,16 +163,12 @@ def test_killed_it_ends_with_the_same_weights(few, tiny_folder, tmp_path, monkey
 @pytest.mark.slow
 def test_another_training_does_not_go_on_from_its_checkpoints(few, tmp_path, monkeypatch):
     monkeypatch.setattr(trainer, "STEPS_BETWEEN_CHECKPOINTS", 2)
-    monkeypatch.setattr("khmer_whisper.ctc.training.judge", _interrupt)
+    monkeypatch.setattr("khmer_whisper.ctc.training.judge", interrupt)
     config = CtcConfig(dataset=str(few), **STEPS)
     with pytest.raises(KeyboardInterrupt):
         train_aligner(config, tmp_path / "out")
     with pytest.raises(UserError, match="differs in seed; give the same to finish it"):
         train_aligner(CtcConfig(dataset=str(few), seed=1, **STEPS), tmp_path / "out")
-
-
-def _interrupt(*_):
-    raise KeyboardInterrupt
 
 
 @pytest.mark.parametrize(

@@ -21,12 +21,15 @@ class Chain(NamedTuple):
 
     sounds: int64 (S,), what is heard in a state, as `sounds_of` counts them
     words: int64 (S,), the index of the state's word, -1 in a pause
-    first: bool (S,), the states that words begin with
     """
 
     sounds: np.ndarray
     words: np.ndarray
-    first: np.ndarray
+
+    @property
+    def first(self) -> np.ndarray:
+        """The states that words begin with, bool (S,): each comes after a pause."""
+        return np.append(False, (self.words[:-1] < 0) & (self.words[1:] >= 0))
 
 
 def letters_of(word: str) -> list[str]:
@@ -47,14 +50,13 @@ def count_sounds(sounds: Mapping[str, int]) -> int:
 
 def chain_of(words: Sequence[str], sounds: Mapping[str, int]) -> Chain:
     """The states of these words. Letters that `sounds` lacks are left out."""
-    heard, owners, first = [PAUSE], [-1], [False]
+    heard, owners = [PAUSE], [-1]
     for k, word in enumerate(words):
         known = [sounds[letter] for letter in letters_of(word) if letter in sounds]
         states = [sound + i for sound in known for i in range(STATES)] or [OTHER]
         heard += [*states, PAUSE]
         owners += [*[k] * len(states), -1]
-        first += [True, *[False] * len(states)]
-    return Chain(np.array(heard, np.int64), np.array(owners, np.int64), np.array(first))
+    return Chain(np.array(heard, np.int64), np.array(owners, np.int64))
 
 
 def find_path(
@@ -67,7 +69,8 @@ def find_path(
     """
     states = len(chain.sounds)
     lows, highs = np.zeros(states), np.full(states, np.inf)
-    lows[chain.first], highs[chain.first] = earliest, latest
+    first = chain.first
+    lows[first], highs[first] = earliest, latest
     path = _walk(scores, chain.sounds, chain.words < 0, lows, highs)
     return path if path[0] >= 0 else None
 
